@@ -1,0 +1,1 @@
+//! Benches of PHOENIX, beside ESO's pipelines

@@ -1,0 +1,1 @@
+//! Archive side of PHOENIX: stores, catalogue, science-data-product standard, ingestion

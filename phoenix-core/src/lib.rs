@@ -1,0 +1,3 @@
+//! Vocabulary, the five traits and the engine of PHOENIX; opens no file.
+
+pub mod header;

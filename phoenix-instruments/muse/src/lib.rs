@@ -1,0 +1,1 @@
+//! MUSE for PHOENIX: selection, association, recipes, scores, delivery

@@ -1,0 +1,1 @@
+//! FITS files, processes and run state of PHOENIX

@@ -1,0 +1,1 @@
+//! Quality control of PHOENIX: measurements, scores, previews, reports, trends

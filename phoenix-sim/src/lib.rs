@@ -1,0 +1,1 @@
+//! Seeded simulators of PHOENIX: frames, headers and their truth

@@ -1,0 +1,1 @@
+//! Conformance suite, fakes and peers for backends of PHOENIX

@@ -1,0 +1,1 @@
+//! PHOENIX, ESO's science-grade production line, as a library
