@@ -1,0 +1,150 @@
+//! The plan: what will be done with what, as canonical JSON. Planning is pure; execution follows the plan.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::association::Slot;
+use crate::dataset::LeftOut;
+use crate::frame::FrameRef;
+use crate::id::{DatasetId, InstrumentId, JobId, RecipeId, Tag, TaskId};
+
+/// Where one input of a job comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "source", rename_all = "lowercase")]
+pub enum InputSource {
+    /// A frame that exists.
+    Frame {
+        /// The frame.
+        #[serde(flatten)]
+        frame: FrameRef,
+    },
+    /// Every product of that kind which another job of the plan makes.
+    Job {
+        /// The producer.
+        job: JobId,
+        /// The kind of product.
+        tag: Tag,
+    },
+}
+
+/// Whether a job can be executed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "lowercase")]
+pub enum Readiness {
+    /// All inputs are there or will be made.
+    Ready,
+    /// The registered backends have no recipe for it.
+    Unsupported {
+        /// What is needed.
+        reason: String,
+    },
+    /// Frames or required calibrations are missing.
+    Incomplete {
+        /// One sentence each.
+        reasons: Vec<String>,
+    },
+}
+
+/// One job of the plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlannedJob {
+    /// The job's name, unique in the plan.
+    pub id: JobId,
+    /// The dataset it works on.
+    pub dataset: DatasetId,
+    /// The kind of work.
+    pub task: TaskId,
+    /// The recipe that does it; equal to the task's name unless configured otherwise.
+    pub recipe: RecipeId,
+    /// The grouping keys of the dataset.
+    pub key: BTreeMap<String, String>,
+    /// Main inputs and calibrations in canonical order.
+    pub inputs: Vec<InputSource>,
+    /// The calibration slots as they were filled, with level, time difference and reason.
+    pub slots: Vec<Slot>,
+    /// The complete parameter set.
+    pub params: serde_json::Value,
+    /// Whether it can be executed.
+    pub readiness: Readiness,
+    /// Expected memory in bytes and useful threads.
+    pub resources: Resources,
+}
+
+impl PlannedJob {
+    /// Returns the jobs whose products this one needs.
+    pub fn producers(&self) -> impl Iterator<Item = &JobId> {
+        self.inputs.iter().filter_map(|input| match input {
+            InputSource::Job { job, .. } => Some(job),
+            InputSource::Frame { .. } => None,
+        })
+    }
+}
+
+/// What a job takes from the machine.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resources {
+    /// Peak resident memory in bytes, mapped pages included.
+    pub memory_bytes: u64,
+    /// Threads that the job can use well.
+    pub threads: usize,
+}
+
+/// A complete plan.
+///
+/// # Contract
+/// * Canonical: the same frames in any order give the same JSON, byte for byte.
+/// * Acyclic: producers stand before consumers in `jobs`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Version of this layout.
+    pub version: u32,
+    /// The instrument.
+    pub instrument: InstrumentId,
+    /// The night, month or run that was asked for, as the caller names it.
+    pub label: String,
+    /// The jobs, producers first.
+    pub jobs: Vec<PlannedJob>,
+    /// Frames that were seen and not used, with the reason.
+    pub left_out: Vec<LeftOut>,
+}
+
+impl Plan {
+    /// Version of the JSON layout that this crate writes.
+    pub const VERSION: u32 = 1;
+
+    /// Returns the plan as canonical JSON with a final newline.
+    ///
+    /// # Errors
+    /// If a parameter cannot be written as JSON (a key that is no string).
+    pub fn to_json(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string_pretty(self).map(|text| text + "\n")
+    }
+
+    /// Reads a plan back.
+    ///
+    /// # Errors
+    /// If the text is no plan of a known version.
+    pub fn from_json(text: &str) -> Result<Self, serde_json::Error> {
+        let plan: Self = serde_json::from_str(text)?;
+        if plan.version == Self::VERSION {
+            Ok(plan)
+        } else {
+            Err(serde::de::Error::custom(format!(
+                "plan version {} is not {}",
+                plan.version,
+                Self::VERSION
+            )))
+        }
+    }
+
+    /// Returns the job of that name.
+    pub fn job(&self, id: &JobId) -> Option<&PlannedJob> {
+        self.jobs.iter().find(|job| job.id == *id)
+    }
+
+    /// Tells whether every job can be executed.
+    pub fn is_executable(&self) -> bool {
+        self.jobs.iter().all(|job| job.readiness == Readiness::Ready)
+    }
+}

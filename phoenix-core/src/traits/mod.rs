@@ -1,0 +1,27 @@
+//! The five traits that an instrument implements, the erased twin of the recipe, and the ports around them.
+
+mod associator;
+mod ingestor;
+mod instrument;
+mod ports;
+mod recipe;
+mod scorer;
+mod selector;
+mod state;
+
+pub use associator::{AssociateError, Associator};
+pub use ingestor::{IngestCapability, IngestError, IngestOptions, IngestReceipt, IngestStatus, Ingestor};
+pub use instrument::Instrument;
+pub use ports::{
+    ColumnSource, CubeHdu, CubeLayout, FrameReader, HduInfo, HduKind, JobSink, ProductSink, ReadError, SinkError,
+    SinkFactory, SlabWriter,
+};
+pub use recipe::{
+    InputSet, InputSpec, Outcome, ParamSpec, Recipe, RecipeDyn, RecipeError, RecipeSpec, ResourceModel, RunContext,
+};
+pub use scorer::{
+    Flag, Grade, Measured, Measurements, QcError, QcHeading, QcParameter, QcReport, QcScorer, Score, TrendLookup,
+    TrendPoint,
+};
+pub use selector::{DatasetSelector, SelectError, Selection};
+pub use state::{Halt, JobRecord, JobStore, Ledger, LedgerEntry, QcRow, QcStore, Stage, StateError};

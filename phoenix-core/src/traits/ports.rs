@@ -1,0 +1,278 @@
+//! Ports through which recipes read frames and put products; small, so that fakes are ten lines.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::error::Status;
+use crate::frame::FrameRef;
+use crate::header::Header;
+use crate::id::{JobId, Tag};
+use crate::product::{PlaneSource, Product, StoredProduct, Table};
+use crate::provenance::Record;
+
+/// Data cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// The file is not there: fetch it.
+    #[error("file {location} is not there")]
+    NotFound {
+        /// The file.
+        location: String,
+    },
+    /// The file breaks its format: get it again or leave it out.
+    #[error("file {location}: {place}: {reason}")]
+    Damaged {
+        /// The file.
+        location: String,
+        /// HDU and byte.
+        place: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The file is sound and lacks something that is needed.
+    #[error("file {location} has no {what}")]
+    Lacks {
+        /// The file.
+        location: String,
+        /// What is missing.
+        what: String,
+    },
+    /// The window asked for is not there: mend the caller.
+    #[error("planes {planes:?} do not fit the buffer or the {available} planes available")]
+    Window {
+        /// The planes asked for.
+        planes: Range<usize>,
+        /// How many there are.
+        available: usize,
+    },
+    /// The system refuses: mend rights, disk, network.
+    #[error("file {location} cannot be read")]
+    System {
+        /// The file.
+        location: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl ReadError {
+    /// Tells whether trying again can help.
+    pub fn status(&self) -> Status {
+        match self {
+            Self::System { .. } => Status::Temporary,
+            _ => Status::Permanent,
+        }
+    }
+}
+
+/// A product cannot be stored.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SinkError {
+    /// The system refuses: mend rights or space.
+    #[error("product {name} cannot be written to {location}")]
+    System {
+        /// The product.
+        name: String,
+        /// Where.
+        location: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The name is taken by an input or another product: choose another.
+    #[error("product {name} would overwrite {location}")]
+    Taken {
+        /// The product.
+        name: String,
+        /// What is there.
+        location: String,
+    },
+    /// The product cannot be expressed in its file format: mend the recipe.
+    #[error("product {name}: {reason}")]
+    Invalid {
+        /// The product.
+        name: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The product's own planes cannot be read.
+    #[error("product {name} cannot be read")]
+    Unreadable {
+        /// The product.
+        name: String,
+        /// Why.
+        #[source]
+        source: ReadError,
+    },
+}
+
+impl SinkError {
+    /// Tells whether trying again can help.
+    pub fn status(&self) -> Status {
+        match self {
+            Self::System { .. } => Status::Temporary,
+            _ => Status::Permanent,
+        }
+    }
+}
+
+/// What kind of HDU it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HduKind {
+    /// An image, possibly without data.
+    Image,
+    /// A binary table.
+    Table,
+    /// Another extension.
+    Other,
+}
+
+/// One HDU of a frame.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HduInfo {
+    /// 0 is the primary HDU.
+    pub index: usize,
+    /// `EXTNAME`; empty if there is none.
+    pub name: String,
+    /// What it is.
+    pub kind: HduKind,
+    /// Array order: for images slowest axis first, for tables `[rows]`.
+    pub shape: Vec<usize>,
+    /// Its cards.
+    pub header: Header,
+}
+
+/// One column of numbers, read in windows: a table column or a flattened image.
+pub trait ColumnSource: fmt::Debug + Send + Sync {
+    /// Returns the number of values.
+    fn len(&self) -> u64;
+
+    /// Tells whether there is no value.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns the unit (`TUNITn` or `BUNIT`).
+    fn unit(&self) -> Option<&str>;
+
+    /// Reads `out.len()` values from `first` on, converted to 32-bit reals.
+    ///
+    /// # Errors
+    /// If the file is damaged or was cut short, or the range does not fit.
+    fn read_f32(&self, first: u64, out: &mut [f32]) -> Result<(), ReadError>;
+
+    /// Reads `out.len()` values from `first` on as 32-bit integers.
+    ///
+    /// # Errors
+    /// If the column is not of integers, the file is damaged or was cut short, or the range does not fit.
+    fn read_i32(&self, first: u64, out: &mut [i32]) -> Result<(), ReadError>;
+}
+
+/// Reads frames. `load` reads through it, so that no recipe names a file.
+pub trait FrameReader: fmt::Debug + Send + Sync {
+    /// Returns the HDUs of a frame, the primary first.
+    ///
+    /// # Errors
+    /// If the frame is not there, damaged, or cannot be read.
+    fn hdus(&self, frame: &FrameRef) -> Result<Vec<HduInfo>, ReadError>;
+
+    /// Returns a column: of a table by name, or a whole image flattened if `name` is absent.
+    ///
+    /// # Errors
+    /// If the frame is not there, damaged, or has no such column.
+    fn column(&self, frame: &FrameRef, hdu: usize, name: Option<&str>) -> Result<Arc<dyn ColumnSource>, ReadError>;
+
+    /// Returns the planes of an image, converted to 32-bit reals.
+    ///
+    /// # Errors
+    /// If the frame is not there, damaged, or has no such image.
+    fn planes(&self, frame: &FrameRef, hdu: usize) -> Result<Arc<dyn PlaneSource>, ReadError>;
+
+    /// Returns a whole table.
+    ///
+    /// # Errors
+    /// If the frame is not there, damaged, or has no such table.
+    fn table(&self, frame: &FrameRef, hdu: usize) -> Result<Table, ReadError>;
+}
+
+/// One extension of a cube that is written in slabs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CubeHdu {
+    /// `EXTNAME`.
+    pub name: String,
+    /// Shape `(wave, y, x)`.
+    pub shape: [usize; 3],
+    /// Cards beside the structural ones; they stand before the data and are final.
+    pub header: Header,
+}
+
+/// A cube that is written in slabs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CubeLayout {
+    /// What it is.
+    pub tag: Tag,
+    /// Its file name.
+    pub name: String,
+    /// The primary header as known now; `finish` gives the final one.
+    pub header: Header,
+    /// Cards that `finish` may add to the primary header.
+    pub reserve_cards: usize,
+    /// The extensions.
+    pub hdus: Vec<CubeHdu>,
+}
+
+/// Takes a cube slab by slab; dropping it unfinished leaves nothing.
+pub trait SlabWriter: Send {
+    /// Writes whole planes of one extension; planes may come in any order, each once.
+    ///
+    /// # Errors
+    /// If the system refuses or the planes do not fit.
+    fn write(&mut self, hdu: usize, first_plane: usize, planes: &[f32]) -> Result<(), SinkError>;
+
+    /// Ends the product with its final primary header.
+    ///
+    /// # Errors
+    /// If the system refuses, planes are missing, or the header outgrew its reserve.
+    fn finish(self: Box<Self>, header: Header) -> Result<(), SinkError>;
+}
+
+/// Takes products of one job; nothing is visible before the engine commits.
+pub trait ProductSink: Send {
+    /// Takes a whole product.
+    ///
+    /// # Errors
+    /// If the name is taken or the system refuses.
+    fn put(&mut self, product: Product) -> Result<(), SinkError>;
+
+    /// Begins a cube that comes in slabs.
+    ///
+    /// # Errors
+    /// If the name is taken or the system refuses.
+    fn begin(&mut self, layout: CubeLayout) -> Result<Box<dyn SlabWriter>, SinkError>;
+}
+
+/// A sink that the engine can commit; dropping it uncommitted leaves nothing.
+pub trait JobSink: ProductSink {
+    /// Lends the recipe's side of the sink.
+    fn as_product_sink(&mut self) -> &mut dyn ProductSink;
+
+    /// Makes all products visible at once, each with its provenance record beside it.
+    ///
+    /// # Errors
+    /// If the system refuses; then no product is visible.
+    fn commit(self: Box<Self>, record: &Record) -> Result<Vec<StoredProduct>, SinkError>;
+}
+
+/// Opens a sink for each job.
+pub trait SinkFactory: fmt::Debug + Send + Sync {
+    /// Opens the sink of a job; leavings of an earlier, interrupted attempt are removed.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    fn open(&self, job: &JobId) -> Result<Box<dyn JobSink>, SinkError>;
+}
