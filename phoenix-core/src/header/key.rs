@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 /// A FITS keyword in canonical form: upper case, `HIERARCH ESO DPR CATG` as `ESO.DPR.CATG`.
 ///
 /// ESO's manuals write `DPR.CATG` for the same keyword: a dotted name that starts with no known root is taken to lie
-/// below `ESO`, so both spellings compare equal.
+/// below `ESO`, so both spellings compare equal. A keyword that a file spells `HIERARCH` below another root keeps that
+/// word as its root, `HIERARCH.MPDAF.TAG`, so that it is written back as it was read.
 ///
 /// # Examples
 /// ```
@@ -23,14 +24,22 @@ impl Key {
     /// Returns the canonical key for any of the usual spellings.
     pub fn new(name: &str) -> Self {
         let upper = name.trim().to_ascii_uppercase();
-        let body = upper.strip_prefix("HIERARCH ").unwrap_or(&upper);
+        let explicit = upper
+            .strip_prefix("HIERARCH")
+            .filter(|rest| rest.starts_with([' ', '.']));
+        let body = explicit.unwrap_or(&upper);
         let dotted: String = body
             .split([' ', '.'])
             .filter(|part| !part.is_empty())
             .collect::<Vec<_>>()
             .join(".");
         let is_hierarchical = dotted.contains('.');
-        if is_hierarchical && !dotted.starts_with("ESO.") && !dotted.starts_with("PHX.") {
+        let has_known_root = dotted.starts_with("ESO.") || dotted.starts_with("PHX.");
+        if has_known_root || dotted.is_empty() {
+            Self(dotted.into())
+        } else if explicit.is_some() && (is_hierarchical || dotted.len() <= 8) {
+            Self(format!("HIERARCH.{dotted}").into())
+        } else if is_hierarchical {
             Self(format!("ESO.{dotted}").into())
         } else {
             Self(dotted.into())
@@ -98,6 +107,19 @@ mod tests {
             assert_eq!(Key::new(spelling).as_str(), "ESO.DPR.CATG");
         }
         assert_eq!(Key::new("DPR.CATG").short(), "DPR.CATG");
+    }
+
+    #[test]
+    fn a_foreign_root_is_kept_and_reads_back() {
+        for (spelling, canonical) in [
+            ("HIERARCH MPDAF TAG", "HIERARCH.MPDAF.TAG"),
+            ("HIERARCH SHORT", "HIERARCH.SHORT"),
+            ("HIERARCH LONGERTHAN8", "LONGERTHAN8"),
+        ] {
+            assert_eq!(Key::new(spelling).as_str(), canonical);
+            assert_eq!(Key::new(canonical).as_str(), canonical);
+            assert!(Key::new(canonical).is_hierarchical());
+        }
     }
 
     #[test]

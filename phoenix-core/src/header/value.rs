@@ -21,7 +21,7 @@ pub enum Value {
     Complex(f64, f64),
     /// A card with a value indicator but no value.
     Undefined,
-    /// A card that breaks the standard, kept byte for byte (80 characters, lossy for non-ASCII bytes).
+    /// A card that breaks the standard, kept byte for byte: 80 characters, each the Latin-1 character of its byte.
     Unreadable(Box<str>),
 }
 

@@ -11,7 +11,7 @@ mod state;
 
 pub use associator::{AssociateError, Associator};
 pub use ingestor::{IngestCapability, IngestError, IngestOptions, IngestReceipt, IngestStatus, Ingestor};
-pub use instrument::Instrument;
+pub use instrument::{CompanionSpec, DeliverySpec, Instrument};
 pub use ports::{
     ColumnSource, CubeHdu, CubeLayout, FrameReader, HduInfo, HduKind, JobSink, ProductSink, ReadError, SinkError,
     SinkFactory, SlabWriter,

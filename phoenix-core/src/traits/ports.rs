@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::error::Status;
 use crate::frame::FrameRef;
 use crate::header::Header;
-use crate::id::{JobId, Tag};
+use crate::id::{Digest, JobId, Tag};
 use crate::product::{PlaneSource, Product, StoredProduct, Table};
 use crate::provenance::Record;
 
@@ -198,6 +198,12 @@ pub trait FrameReader: fmt::Debug + Send + Sync {
     /// # Errors
     /// If the frame is not there, damaged, or has no such table.
     fn table(&self, frame: &FrameRef, hdu: usize) -> Result<Table, ReadError>;
+
+    /// Returns the content digest of the whole frame as it is stored.
+    ///
+    /// # Errors
+    /// If the frame is not there or cannot be read.
+    fn digest(&self, frame: &FrameRef) -> Result<Digest, ReadError>;
 }
 
 /// One extension of a cube that is written in slabs.
