@@ -1,0 +1,7 @@
+//! In-memory ports.
+
+mod reader;
+mod sink;
+
+pub use reader::FakeReader;
+pub use sink::FakeSink;
