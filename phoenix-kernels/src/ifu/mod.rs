@@ -1,0 +1,26 @@
+//! Combination of pixel tables of integral-field spectrographs to cubes.
+//!
+//! The flow is one direction: rows ([`pixtable`]) of exposures ([`exposure`]) get sky positions ([`position`]), which
+//! give the grid ([`grid`], with [`celestial`] and [`spectral`]); blocks of rows are found by wavelength ([`index`]),
+//! gathered into the cells of a window ([`gather`]), tested for cosmic rays ([`cosmic`]), resampled ([`resample`]) and
+//! handed out as slabs ([`stack`]); [`image`] collapses slabs and [`covariance`] measures what the variance leaves out.
+
+pub mod celestial;
+pub mod cosmic;
+pub mod exposure;
+pub mod gather;
+pub mod grid;
+pub mod index;
+pub mod pixtable;
+pub mod position;
+pub mod resample;
+pub mod spectral;
+pub mod stack;
+
+pub use cosmic::{CosmicKind, CosmicOptions};
+pub use exposure::{CoordinateState, Exposure, SliceDirection};
+pub use grid::{CubeGrid, GridRequest, InstrumentMode, Limits, default_step};
+pub use pixtable::{Columns, PixelRows, PixelTable, RowBuffers};
+pub use resample::Resample;
+pub use spectral::SpectralAxis;
+pub use stack::{Slab, Stack, StackOptions, StackStats};

@@ -1,0 +1,598 @@
+//! Exposures to a cube, one window of planes at a time.
+
+use super::celestial::RADIANS;
+use super::cosmic::{CosmicKind, CosmicOptions, CosmicTest};
+use super::exposure::{CoordinateState, Exposure, SliceDirection};
+use super::gather::{ALONG_X, ALONG_Y, CAME_FLAGGED, Column, GOOD, GatherRequest, REJECTED, Record};
+use super::grid::{self, CubeGrid, GridRequest, Limits, spatial_scale};
+use super::index::{self, BlockIndex, ScanRequest};
+use super::position::Locator;
+use super::resample::{Centres, Distance, Drizzle, Resample, Shape, TileMut, Window};
+use super::spectral::plane_wavelengths;
+use crate::math::{Math, Numerics, Portable, System};
+use crate::{Hooks, KernelError, SourceError};
+use ndarray::ArrayView3;
+use rayon::prelude::*;
+use std::marker::PhantomData;
+use std::ops::Range;
+
+/// How exposures are combined.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct StackOptions {
+    /// Which numbers are wanted.
+    pub numerics: Numerics,
+    /// Resampling method.
+    pub resample: Resample,
+    /// Size of the shrunken pixel in pixels along x, y and wavelength (drizzle).
+    pub pixfrac: [f64; 3],
+    /// Cells taken to each side (all methods but nearest).
+    pub loop_distance: usize,
+    /// Critical radius in voxel diagonals (Renka).
+    pub critical_radius: f64,
+    /// Cosmic-ray test.
+    pub cosmic: CosmicOptions,
+    /// Wavelengths kept, Angstrom, both ends included.
+    pub lambda_range: [f64; 2],
+    /// Size of an input pixel along x and y in degrees (or pixels), from the linear part of the first exposure's header
+    /// ([`grid::spatial_scale`]); the output voxel's where `None`.
+    pub pixel_scale: Option<[f64; 2]>,
+    /// Memory that may be used for windows, bytes.
+    pub memory_bytes: usize,
+    /// Whether slabs carry the numbers of rows used and rejected.
+    pub counts: bool,
+}
+
+impl Default for StackOptions {
+    fn default() -> Self {
+        Self {
+            numerics: Numerics::Phoenix,
+            resample: Resample::Drizzle,
+            pixfrac: [0.6; 3],
+            loop_distance: 1,
+            critical_radius: 1.25,
+            cosmic: CosmicOptions {
+                kind: CosmicKind::Median,
+                sigma: 10.0,
+            },
+            lambda_range: [4000.0, 10_000.0],
+            pixel_scale: None,
+            memory_bytes: 128 << 20,
+            counts: false,
+        }
+    }
+}
+
+/// A finished run of planes.
+#[derive(Clone, Copy, Debug)]
+pub struct Slab<'a> {
+    /// First plane, counted from 0.
+    pub first_plane: usize,
+    /// Values, (wave, y, x).
+    pub data: ArrayView3<'a, f32>,
+    /// Variances, (wave, y, x).
+    pub stat: ArrayView3<'a, f32>,
+    /// Rows used for each voxel, if asked for.
+    pub used: Option<ArrayView3<'a, u16>>,
+    /// Rows of each voxel that the cosmic-ray test rejected, if asked for.
+    pub rejected: Option<ArrayView3<'a, u16>>,
+}
+
+/// What happened to the rows; each row is counted once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StackStats {
+    /// Rows in the cells of the grid.
+    pub in_grid: u64,
+    /// Rows that came flagged as cosmic rays.
+    pub cosmic_in: u64,
+    /// Rows flagged as cosmic rays after the test.
+    pub cosmic_out: u64,
+    /// Rows that the test rejected and that were good before.
+    pub rejected: u64,
+    /// Rows that took part in the resampling.
+    pub used: u64,
+    /// Rows left out because value, variance or position was not finite.
+    pub not_finite: u64,
+    /// Rows outside the grid: dropped in `Phoenix`, put into border cells in `Eso`.
+    pub outside: u64,
+    /// Voxels with a finite value.
+    pub finite_voxels: u64,
+}
+
+/// A prepared combination: rows indexed, grid fixed.
+pub struct Stack<'a> {
+    exposures: &'a [Exposure<'a>],
+    options: StackOptions,
+    grid: CubeGrid,
+    limits: Limits,
+    index: Vec<BlockIndex>,
+    centres: Centres,
+    window: usize,
+}
+
+impl std::fmt::Debug for Stack<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stack")
+            .field("grid", &self.grid)
+            .field("window", &self.window)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Stack<'a> {
+    /// Reads the coordinates of all exposures once and fixes the grid.
+    ///
+    /// # Contract
+    /// Exposures come in the order of their start; positions are relative to the first.
+    /// # Errors
+    /// `NoExposures`, `MixedStates`, `NoPixels`, `Parameter`, `EmptyGrid`, `GridTooLarge`, `Memory`, `Read`, `Shape`,
+    /// `Stopped`.
+    pub fn plan(
+        exposures: &'a [Exposure<'a>],
+        request: &GridRequest,
+        options: &StackOptions,
+        hooks: &Hooks<'_>,
+    ) -> Result<Self, KernelError> {
+        match options.numerics {
+            Numerics::Eso => Self::plan_with::<System>(exposures, request, options, hooks),
+            Numerics::Phoenix => Self::plan_with::<Portable>(exposures, request, options, hooks),
+        }
+    }
+
+    fn plan_with<M: Math>(
+        exposures: &'a [Exposure<'a>],
+        request: &GridRequest,
+        options: &StackOptions,
+        hooks: &Hooks<'_>,
+    ) -> Result<Self, KernelError> {
+        check_options(options)?;
+        let first = exposures.first().ok_or(KernelError::NoExposures)?;
+        check_states(exposures)?;
+        let celestial = first.state != CoordinateState::Pixel;
+        let crval = [first.ra_deg, first.dec_deg];
+        let start = match request {
+            GridRequest::Automatic { step, axis, .. } => grid::start(celestial, crval, *step, *axis),
+            GridRequest::Fixed(grid) => {
+                grid.check()?;
+                *grid
+            }
+        };
+        let scan_request = ScanRequest {
+            lambda_range: options.lambda_range,
+            grid: start,
+            origin: if celestial { crval } else { [0.0; 2] },
+            positions: matches!(request, GridRequest::Automatic { limits: None, .. }),
+            numerics: options.numerics,
+        };
+        let scan = index::scan::<M>(exposures, &scan_request, hooks)?;
+        let (grid, limits) = match request {
+            GridRequest::Automatic { step, axis, limits } => {
+                let limits = limits.unwrap_or(scan.limits);
+                (
+                    grid::automatic::<M>(&limits, celestial, crval, *step, *axis, options.numerics)?,
+                    limits,
+                )
+            }
+            GridRequest::Fixed(grid) => (*grid, scan.limits),
+        };
+        let centres = centres::<M>(&grid, crval, options.numerics);
+        let mut stack = Self {
+            exposures,
+            options: options.clone(),
+            grid,
+            limits,
+            index: scan.index,
+            centres,
+            window: 1,
+        };
+        stack.window = stack.choose_window::<M>()?;
+        Ok(stack)
+    }
+
+    /// Returns the grid.
+    pub fn grid(&self) -> &CubeGrid {
+        &self.grid
+    }
+
+    /// Returns the limits that the grid was made from.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Returns the number of planes of a window.
+    pub fn window_planes(&self) -> usize {
+        self.window
+    }
+
+    /// Uses windows of `planes` planes, whatever the memory budget says; results do not depend on it.
+    #[must_use]
+    pub fn with_window_planes(mut self, planes: usize) -> Self {
+        self.window = planes.clamp(1, self.grid.naxis[2]);
+        self
+    }
+
+    /// Combines all planes in ascending order and hands each finished slab to `sink`.
+    ///
+    /// # Shapes
+    /// Slabs are (planes, ny, nx), wavelength slowest; the last may be thinner.
+    /// # Numerics
+    /// The same bits for any number of threads and any window.
+    /// # Errors
+    /// `Stopped`, `Read`, `Shape`, `Sink`.
+    pub fn run(
+        &self,
+        sink: &mut dyn FnMut(&Slab<'_>) -> Result<(), SourceError>,
+        hooks: &Hooks<'_>,
+    ) -> Result<StackStats, KernelError> {
+        match self.options.numerics {
+            Numerics::Eso => self.run_with::<System>(sink, hooks),
+            Numerics::Phoenix => self.run_with::<Portable>(sink, hooks),
+        }
+    }
+
+    fn run_with<M: Math>(
+        &self,
+        sink: &mut dyn FnMut(&Slab<'_>) -> Result<(), SourceError>,
+        hooks: &Hooks<'_>,
+    ) -> Result<StackStats, KernelError> {
+        let [nx, ny, nz] = self.grid.naxis;
+        let mut stats = StackStats::default();
+        let mut buffers = SlabBuffers::default();
+        let windows = nz.div_ceil(self.window);
+        for n in 0..windows {
+            hooks.check()?;
+            let planes = n * self.window..((n + 1) * self.window).min(nz);
+            let (columns, window) = self.load::<M>(&planes, &mut stats, hooks)?;
+            let inner = planes.start - window.start..planes.end - window.start;
+            count(&columns, ny, window.len(), &inner, &mut stats);
+            hooks.check()?;
+            buffers.resize(planes.len() * nx * ny, self.options.counts);
+            self.resample::<M>(&columns, &window, &inner, &mut buffers);
+            drop(columns);
+            stats.finite_voxels += buffers.data.iter().filter(|v| v.is_finite()).count() as u64;
+            let slab = buffers.slab(planes.start, [planes.len(), ny, nx])?;
+            sink(&slab).map_err(|source| KernelError::Sink {
+                first_plane: planes.start,
+                source,
+            })?;
+            (hooks.on_tile)(n + 1, windows);
+        }
+        Ok(stats)
+    }
+
+    /// Gathers and tests the rows that `planes` need; returns them with the planes they were gathered for.
+    fn load<M: Math>(
+        &self,
+        planes: &Range<usize>,
+        stats: &mut StackStats,
+        hooks: &Hooks<'_>,
+    ) -> Result<(Vec<Column>, Range<usize>), KernelError> {
+        let nz = self.grid.naxis[2];
+        let reach = self.reach();
+        let has_test = self.options.cosmic.sigma > 0.0;
+        let tested = planes.start.saturating_sub(reach)..(planes.end + reach).min(nz);
+        let margin = usize::from(has_test);
+        let window = tested.start.saturating_sub(margin)..(tested.end + margin).min(nz);
+        let (mut columns, counts) =
+            self.gather_request::<M>()
+                .gather(self.exposures, &self.index, &window, planes, hooks)?;
+        stats.not_finite += counts.not_finite;
+        stats.outside += counts.outside;
+        if has_test {
+            hooks.check()?;
+            let test = CosmicTest {
+                options: self.options.cosmic,
+                numerics: self.options.numerics,
+                common: match self.exposures[0].slice_direction {
+                    SliceDirection::X => ALONG_X,
+                    SliceDirection::Y => ALONG_Y,
+                    SliceDirection::None => 0,
+                },
+                ny: self.grid.naxis[1],
+                width: window.len(),
+            };
+            test.run(&mut columns, &(tested.start - window.start..tested.end - window.start));
+        }
+        Ok((columns, window))
+    }
+
+    fn gather_request<M: Math>(&self) -> GatherRequest<M> {
+        GatherRequest {
+            locator: Locator::new(&self.grid, self.origin()),
+            naxis: self.grid.naxis,
+            lambda_range: self.options.lambda_range,
+            numerics: self.options.numerics,
+        }
+    }
+
+    /// Absolute position of relative 0.
+    fn origin(&self) -> [f64; 2] {
+        self.centres.origin
+    }
+
+    fn reach(&self) -> usize {
+        if self.options.resample == Resample::Nearest {
+            0
+        } else {
+            self.options.loop_distance
+        }
+    }
+
+    fn resample<M: Math>(
+        &self,
+        columns: &[Column],
+        window: &Range<usize>,
+        inner: &Range<usize>,
+        buffers: &mut SlabBuffers,
+    ) {
+        let [nx, ny, _] = self.grid.naxis;
+        let view = Window {
+            columns,
+            centres: &self.centres,
+            ny,
+            first_plane: window.start,
+            width: window.len(),
+        };
+        let depth = inner.len().div_ceil(2 * rayon::current_num_threads()).clamp(1, 16);
+        let reach = self.reach();
+        let scale = self.scale();
+        let numerics = self.options.numerics;
+        buffers.tiles(depth * nx * ny).enumerate().for_each(|(n, mut tile)| {
+            let first = inner.start + n * depth;
+            let planes = first..(first + depth).min(inner.end);
+            match self.options.resample {
+                Resample::Nearest => view.nearest(numerics, scale, &planes, &mut tile),
+                Resample::Drizzle => view.resample(&self.drizzle(), reach, &planes, &mut tile),
+                _ => view.resample(&self.distance::<M>(), reach, &planes, &mut tile),
+            }
+        });
+    }
+
+    /// Size of an input pixel along the three axes; the wavelength of `Eso` is fixed.
+    fn scale(&self) -> [f64; 3] {
+        let [sx, sy] = self.options.pixel_scale.unwrap_or_else(|| spatial_scale(&self.grid.cd));
+        let sz = match self.options.numerics {
+            Numerics::Eso => 1.25,
+            Numerics::Phoenix => self.grid.spectral.step,
+        };
+        [sx, sy, sz]
+    }
+
+    fn voxel(&self) -> [f64; 3] {
+        let [vx, vy] = spatial_scale(&self.grid.cd);
+        [vx, vy, self.grid.spectral.step]
+    }
+
+    fn drizzle(&self) -> Drizzle {
+        let (scale, voxel) = (self.scale(), self.voxel());
+        Drizzle {
+            drop: [0, 1, 2].map(|k| self.options.pixfrac[k] * scale[k]),
+            voxel,
+        }
+    }
+
+    fn distance<M: Math>(&self) -> Distance<M> {
+        let (scale, voxel) = (self.scale(), self.voxel());
+        let shape = match self.options.resample {
+            Resample::Linear => Shape::Linear,
+            Resample::Quadratic => Shape::Quadratic,
+            Resample::Lanczos => Shape::Lanczos {
+                width: self.options.loop_distance as f64,
+            },
+            Resample::Renka | Resample::Drizzle | Resample::Nearest => {
+                let d = [0, 1, 2].map(|k| voxel[k] / scale[k]);
+                let norm = (d[0] * d[0] + d[1] * d[1] + d[2] * d[2]).sqrt();
+                let outside = match self.options.numerics {
+                    Numerics::Eso => f64::MIN_POSITIVE,
+                    Numerics::Phoenix => 0.0,
+                };
+                Shape::Renka {
+                    radius: self.options.critical_radius * norm,
+                    outside,
+                }
+            }
+        };
+        Distance {
+            scale,
+            shape,
+            math: PhantomData,
+        }
+    }
+
+    /// Finds the most planes whose rows and voxels fit the budget.
+    fn choose_window<M: Math>(&self) -> Result<usize, KernelError> {
+        let [nx, ny, nz] = self.grid.naxis;
+        let density = self.gather_request::<M>().rows_per_plane(&self.index);
+        let margin = self.reach() + usize::from(self.options.cosmic.sigma > 0.0);
+        let voxel_bytes = 4 + 8 + if self.options.counts { 4 } else { 0 };
+        let row_bytes = 3 * size_of::<Record>() + 8;
+        let cost = |planes: usize| {
+            let mut sums = vec![0.0];
+            for d in &density {
+                sums.push(sums[sums.len() - 1] + d);
+            }
+            let most = (0..nz)
+                .step_by(planes)
+                .map(|p| sums[(p + planes + margin).min(nz)] - sums[p.saturating_sub(margin)])
+                .fold(0.0, f64::max);
+            most as usize * row_bytes + (planes + 2 * margin) * nx * ny * voxel_bytes
+        };
+        let floor = cost(1);
+        if floor > self.options.memory_bytes {
+            return Err(KernelError::Memory {
+                allowed_bytes: self.options.memory_bytes,
+                floor_bytes: floor,
+            });
+        }
+        let (mut fits, mut fails) = (1, nz.min(256) + 1);
+        while fails - fits > 1 {
+            let middle = fits.midpoint(fails);
+            if cost(middle) <= self.options.memory_bytes {
+                fits = middle
+            } else {
+                fails = middle
+            }
+        }
+        Ok(fits)
+    }
+}
+
+fn check_options(options: &StackOptions) -> Result<(), KernelError> {
+    let check = |name, value: f64, ok: bool, allowed| {
+        if ok {
+            Ok(())
+        } else {
+            Err(KernelError::Parameter { name, value, allowed })
+        }
+    };
+    for p in options.pixfrac {
+        check("pixfrac", p, p.is_finite() && p > 0.0, "above 0")?;
+    }
+    let ld = options.loop_distance;
+    check("loop distance", ld as f64, (1..=16).contains(&ld), "1 to 16")?;
+    check(
+        "critical radius",
+        options.critical_radius,
+        options.critical_radius > 0.0,
+        "above 0",
+    )?;
+    check(
+        "cosmic-ray limit",
+        options.cosmic.sigma,
+        !options.cosmic.sigma.is_nan(),
+        "a number",
+    )?;
+    let [low, high] = options.lambda_range;
+    check("largest wavelength", high, low <= high, "not below the smallest")
+}
+
+fn check_states(exposures: &[Exposure<'_>]) -> Result<(), KernelError> {
+    let expected = exposures[0].state;
+    for (exposure, e) in exposures.iter().enumerate() {
+        if e.state != expected {
+            return Err(KernelError::MixedStates {
+                exposure,
+                found: e.state.unit(),
+                expected: expected.unit(),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn centres<M: Math>(grid: &CubeGrid, crval: [f64; 2], numerics: Numerics) -> Centres {
+    let [nx, ny, nz] = grid.naxis;
+    let wcs = grid.gnomonic();
+    let mut found = Centres {
+        origin: if grid.celestial { crval } else { [0.0; 2] },
+        x: Vec::with_capacity(nx * ny),
+        y: Vec::with_capacity(nx * ny),
+        cos: Vec::with_capacity(nx * ny),
+        lambda: plane_wavelengths(&grid.spectral, nz, numerics),
+    };
+    for i in 0..nx {
+        for j in 0..ny {
+            let (px, py) = ((i + 1) as f64, (j + 1) as f64);
+            let ([x, y], cos) = if grid.celestial {
+                let [ra, dec] = wcs.sky::<M>(px, py);
+                ([ra, dec], M::cos(dec * RADIANS))
+            } else {
+                let (dx, dy) = (px - grid.crpix[0], py - grid.crpix[1]);
+                let [[a, b], [c, d]] = grid.cd;
+                ([a * dx + b * dy + grid.crval[0], c * dx + d * dy + grid.crval[1]], 1.0)
+            };
+            found.x.push(x);
+            found.y.push(y);
+            found.cos.push(cos);
+        }
+    }
+    found
+}
+
+fn count(columns: &[Column], ny: usize, width: usize, planes: &Range<usize>, stats: &mut StackStats) {
+    let parts: Vec<[u64; 5]> = columns
+        .par_iter()
+        .map(|column| {
+            let mut n = [0; 5];
+            for j in 0..ny {
+                for r in &column.records[column.range(j, width, planes.clone())] {
+                    let rejected = r.bits & REJECTED != 0;
+                    let came = r.bits & CAME_FLAGGED != 0;
+                    let good = r.bits & GOOD != 0;
+                    n[0] += 1;
+                    n[1] += u64::from(came);
+                    n[2] += u64::from(came || rejected);
+                    n[3] += u64::from(rejected && good);
+                    n[4] += u64::from(good && !rejected);
+                }
+            }
+            n
+        })
+        .collect();
+    for n in parts {
+        stats.in_grid += n[0];
+        stats.cosmic_in += n[1];
+        stats.cosmic_out += n[2];
+        stats.rejected += n[3];
+        stats.used += n[4];
+    }
+}
+
+/// Output of a window, used again for the next.
+#[derive(Default)]
+struct SlabBuffers {
+    data: Vec<f32>,
+    stat: Vec<f32>,
+    used: Option<Vec<u16>>,
+    rejected: Option<Vec<u16>>,
+}
+
+impl SlabBuffers {
+    fn resize(&mut self, n: usize, counts: bool) {
+        self.data.resize(n, 0.0);
+        self.stat.resize(n, 0.0);
+        if counts {
+            self.used.get_or_insert_default().resize(n, 0);
+            self.rejected.get_or_insert_default().resize(n, 0);
+        }
+    }
+
+    fn tiles(&mut self, n: usize) -> impl IndexedParallelIterator<Item = TileMut<'_>> {
+        let parts = self.data.len().div_ceil(n);
+        fn split(counts: Option<&mut Vec<u16>>, n: usize, parts: usize) -> Vec<Option<&mut [u16]>> {
+            match counts {
+                Some(counts) => counts.chunks_mut(n).map(Some).collect(),
+                None => (0..parts).map(|_| None).collect(),
+            }
+        }
+        self.data
+            .par_chunks_mut(n)
+            .zip(self.stat.par_chunks_mut(n))
+            .zip(split(self.used.as_mut(), n, parts))
+            .zip(split(self.rejected.as_mut(), n, parts))
+            .map(|(((data, stat), used), rejected)| TileMut {
+                data,
+                stat,
+                used,
+                rejected,
+            })
+    }
+
+    fn slab(&self, first_plane: usize, shape: [usize; 3]) -> Result<Slab<'_>, KernelError> {
+        fn view<T>(values: &[T], shape: [usize; 3]) -> Result<ArrayView3<'_, T>, KernelError> {
+            ArrayView3::from_shape(shape, values).map_err(|_| KernelError::Shape {
+                what: "slab",
+                found: values.len(),
+                expected: shape.iter().product(),
+            })
+        }
+        Ok(Slab {
+            first_plane,
+            data: view(&self.data, shape)?,
+            stat: view(&self.stat, shape)?,
+            used: self.used.as_deref().map(|v| view(v, shape)).transpose()?,
+            rejected: self.rejected.as_deref().map(|v| view(v, shape)).transpose()?,
+        })
+    }
+}

@@ -1,0 +1,17 @@
+//! Numerical kernels of PHOENIX: arrays and small traits in, arrays out; no headers, no files, no instruments.
+//!
+//! | kernel | entry | cost | reference |
+//! |---|---|---|---|
+//! | combination of IFU pixel tables to a cube | [`ifu::Stack`] | two reads of the table, memory of one wavelength window | docs/algorithms/ifu-combine.md |
+//! | median and median absolute deviation | [`stat`] | linear | docs/algorithms/ifu-combine.md |
+
+pub mod error;
+pub mod hooks;
+pub mod ifu;
+pub mod math;
+pub mod stat;
+pub mod weight;
+
+pub use error::{KernelError, SourceError};
+pub use hooks::Hooks;
+pub use math::Numerics;
