@@ -2,7 +2,6 @@
 //!
 //! Budget: 5 Mpix per CPU second on one core of the reference machine.
 
-#![expect(missing_docs, reason = "criterion makes public functions")]
 #![expect(clippy::expect_used, reason = "a bench cannot go on without its material")]
 
 use std::hint::black_box;

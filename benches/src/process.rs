@@ -29,7 +29,7 @@ pub fn measure(command: &mut Command, folder: &Path) -> io::Result<Usage> {
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     let start = Instant::now();
-    let mut child = command.spawn()?;
+    let child = command.spawn()?;
     let used = child.wait4()?;
     let wall_s = start.elapsed().as_secs_f64();
     if !used.status.success() {
