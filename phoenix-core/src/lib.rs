@@ -8,6 +8,7 @@ pub mod cancel;
 pub mod caveat;
 pub mod dataset;
 pub mod dq;
+pub mod engine;
 pub mod error;
 pub mod frame;
 pub mod header;

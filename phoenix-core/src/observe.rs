@@ -16,6 +16,8 @@ pub enum JobEnd<'a> {
     Blocked(&'a str),
     /// The result was there already.
     Skipped(&'a str),
+    /// The run was stopped; nothing of the job is stored.
+    Stopped,
 }
 
 /// Something that happened.

@@ -1,0 +1,315 @@
+//! One job from its record to its products in their place.
+
+use std::any::Any;
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+use super::{ANY_TAG, Engine, RunIo, is_processed, processed, same_work, state};
+use crate::association::Fill;
+use crate::caveat::Caveat;
+use crate::frame::FrameRef;
+use crate::id::{FrameId, JobId};
+use crate::observe::Event;
+use crate::plan::{InputSource, Plan, PlannedJob, Resources};
+use crate::product::StoredProduct;
+use crate::provenance::Record;
+use crate::traits::{Halt, InputSet, JobRecord, Outcome, RecipeDyn, RecipeError, RecipeSpec, RunContext, StateError};
+
+/// What one job ended with, before the run takes notice.
+#[derive(Debug)]
+pub(super) enum End {
+    /// Products were made now.
+    Done { record: JobRecord, outcome: Outcome },
+    /// The products were there already.
+    Skipped { record: JobRecord },
+    /// An error ended it.
+    Failed {
+        record: JobRecord,
+        error: RecipeError,
+        wall_s: f64,
+    },
+    /// The state could not be kept.
+    Unrecorded(StateError),
+}
+
+/// One job with everything it needs to know of the run.
+pub(super) struct Work<'a> {
+    pub(super) engine: &'a Engine,
+    pub(super) io: &'a RunIo<'a>,
+    pub(super) plan: &'a Plan,
+    pub(super) job: &'a PlannedJob,
+    /// The plan that the store held before this run.
+    pub(super) earlier: Option<&'a Plan>,
+    /// The products of each producer.
+    pub(super) upstream: Vec<Upstream>,
+    pub(super) share: Resources,
+}
+
+/// A producer as its consumer sees it.
+#[derive(Debug, Clone)]
+pub(super) struct Upstream {
+    pub(super) job: JobId,
+    pub(super) products: Vec<StoredProduct>,
+}
+
+impl Work<'_> {
+    /// Does the job, or finds that it is done.
+    ///
+    /// A panic anywhere below fails this job alone; unwinding drops the sink, which leaves nothing.
+    pub(super) fn perform(&self) -> End {
+        let found = match self.io.jobs.get(&self.job.id) {
+            Ok(found) => found.unwrap_or_else(|| JobRecord::planned(self.job.id.clone())),
+            Err(error) => return End::Unrecorded(error),
+        };
+        let start = Instant::now();
+        match catch_unwind(AssertUnwindSafe(|| self.perform_unguarded(&found, start))) {
+            Ok(end) => end,
+            Err(panic) => End::Failed {
+                record: found,
+                error: RecipeError::Panicked {
+                    message: panic_message(&*panic),
+                },
+                wall_s: start.elapsed().as_secs_f64(),
+            },
+        }
+    }
+
+    fn perform_unguarded(&self, found: &JobRecord, start: Instant) -> End {
+        if self.is_done(found) {
+            return self.skip(found);
+        }
+        self.engine.observer.on(&Event::JobStarted { job: &self.job.id });
+        let mut record = state::restarted(found);
+        if let Err(error) = self.restart(found, &record) {
+            return End::Unrecorded(error);
+        }
+        match self.process(&mut record) {
+            Ok((products, provenance, outcome)) => {
+                let record = processed(&record, products, provenance.caveats, start.elapsed().as_secs_f64());
+                match self.io.jobs.put(&record) {
+                    Ok(()) => End::Done { record, outcome },
+                    Err(error) => End::Unrecorded(error),
+                }
+            }
+            Err(Fault::State(error)) => End::Unrecorded(error),
+            Err(Fault::Recipe(error)) => End::Failed {
+                record,
+                error,
+                wall_s: start.elapsed().as_secs_f64(),
+            },
+        }
+    }
+
+    /// Enters that the job is done again, and with it everything that was made from its products.
+    ///
+    /// Jobs below come first: at no moment may one of them count as done whose input is about to change.
+    fn restart(&self, found: &JobRecord, restarted: &JobRecord) -> Result<(), StateError> {
+        let mut made_anew = BTreeSet::from([&self.job.id]);
+        for job in &self.plan.jobs {
+            if !job.producers().any(|producer| made_anew.contains(producer)) {
+                continue;
+            }
+            made_anew.insert(&job.id);
+            if let Some(below) = self.io.jobs.get(&job.id)?.filter(is_processed) {
+                self.io.jobs.put(&state::restarted(&below))?;
+            }
+        }
+        if found == restarted {
+            Ok(())
+        } else {
+            self.io.jobs.put(restarted)
+        }
+    }
+
+    /// Leaves a job as it is, but for a block from a run in which a job above it failed.
+    fn skip(&self, found: &JobRecord) -> End {
+        let mut record = found.clone();
+        if let Some(Halt::Blocked { .. }) = &record.halt {
+            record.halt = None;
+            if let Err(error) = self.io.jobs.put(&record) {
+                return End::Unrecorded(error);
+            }
+        }
+        End::Skipped { record }
+    }
+
+    /// Tells whether the job was done before: recorded, of the same work, with its products intact.
+    fn is_done(&self, record: &JobRecord) -> bool {
+        is_processed(record)
+            && self
+                .earlier
+                .and_then(|plan| plan.job(&self.job.id))
+                .is_some_and(|earlier| same_work(earlier, self.job))
+            && record.products.iter().all(|product| {
+                let frame = product_ref(&self.job.id, product);
+                self.io
+                    .reader
+                    .digest(&frame)
+                    .is_ok_and(|digest| digest == product.digest)
+            })
+    }
+
+    fn process(&self, job_record: &mut JobRecord) -> Result<(Vec<StoredProduct>, Record, Outcome), Fault> {
+        let recipe = self
+            .engine
+            .instrument
+            .recipe(&self.job.task)
+            .ok_or_else(|| RecipeError::Inputs {
+                reason: format!("task {} has no recipe", self.job.task),
+            })?;
+        let frames = self.bind()?;
+        let mut provenance = self.provenance(recipe.spec_dyn(), &frames);
+        *job_record = state::fetched(job_record);
+        self.io.jobs.put(job_record).map_err(Fault::State)?;
+        let (products, outcome) = self.run(recipe, &frames, &mut provenance)?;
+        Ok((products, provenance, outcome))
+    }
+
+    fn run(
+        &self,
+        recipe: &dyn RecipeDyn,
+        frames: &[FrameRef],
+        provenance: &mut Record,
+    ) -> Result<(Vec<StoredProduct>, Outcome), RecipeError> {
+        let cancel = &self.engine.cancel;
+        let mut sink = self.io.sinks.open(&self.job.id)?;
+        let outcome = {
+            let context = RunContext::new(&self.job.id, provenance)
+                .with_cancel(cancel.clone())
+                .with_observer(self.engine.observer.clone())
+                .with_budget(self.share.threads, self.share.memory_bytes);
+            recipe.execute_dyn(
+                &InputSet::new(frames),
+                &self.job.params,
+                self.io.reader,
+                sink.as_product_sink(),
+                &context,
+            )?
+        };
+        if cancel.is_cancelled() {
+            return Err(RecipeError::Stopped);
+        }
+        for caveat in &outcome.caveats {
+            if !provenance.caveats.contains(caveat) {
+                provenance.caveats.push(caveat.clone());
+            }
+        }
+        let products = sink.commit(provenance)?;
+        Ok((products, outcome))
+    }
+
+    /// Returns the inputs with their digests; edges to other jobs are bound to the products that those made.
+    fn bind(&self) -> Result<Vec<FrameRef>, RecipeError> {
+        let mut frames = Vec::with_capacity(self.job.inputs.len());
+        for input in &self.job.inputs {
+            if self.engine.cancel.is_cancelled() {
+                return Err(RecipeError::Stopped);
+            }
+            match input {
+                InputSource::Frame { frame } => frames.push(self.with_digest(frame)?),
+                InputSource::Job { job, tag } => {
+                    let products = self
+                        .upstream
+                        .iter()
+                        .find(|producer| producer.job == *job)
+                        .map_or(&[] as &[StoredProduct], |producer| &producer.products);
+                    frames.extend(
+                        products
+                            .iter()
+                            .filter(|product| product.tag == *tag || tag.as_str() == ANY_TAG)
+                            .map(|product| product_ref(job, product)),
+                    );
+                }
+            }
+        }
+        Ok(frames)
+    }
+
+    fn with_digest(&self, frame: &FrameRef) -> Result<FrameRef, RecipeError> {
+        let digest = self.io.reader.digest(frame).map_err(|source| RecipeError::Read {
+            frame: frame.id.clone(),
+            source,
+        })?;
+        match &frame.digest {
+            Some(planned) if *planned != digest => Err(RecipeError::Frame {
+                frame: frame.id.clone(),
+                reason: format!("its content has digest {digest}, planned was {planned}"),
+            }),
+            _ => Ok(FrameRef {
+                digest: Some(digest),
+                ..frame.clone()
+            }),
+        }
+    }
+
+    /// Returns the record as known before the recipe runs: inputs, parameters and what the association implies.
+    fn provenance(&self, spec: &RecipeSpec, frames: &[FrameRef]) -> Record {
+        let is_main = |frame: &&FrameRef| spec.inputs.iter().any(|input| input.is_main && input.tag == frame.tag);
+        let mut caveats = Vec::new();
+        for slot in &self.job.slots {
+            match &slot.fill {
+                Fill::Filled { level, .. } if level.0 > 0 => caveats.push(Caveat::WeakCalibration {
+                    slot: slot.tag.clone(),
+                    level: level.0,
+                }),
+                Fill::Pending { .. } => caveats.push(Caveat::VirtualInput { slot: slot.tag.clone() }),
+                Fill::Filled { .. } | Fill::Missing { .. } => {}
+            }
+        }
+        Record {
+            job: self.job.id.clone(),
+            recipe: self.job.recipe.clone(),
+            pipeline: spec.pipeline.clone(),
+            raw: frames.iter().filter(is_main).cloned().collect(),
+            calib: frames.iter().filter(|frame| !is_main(frame)).cloned().collect(),
+            params: self.job.params.clone(),
+            rules: None,
+            caveats,
+        }
+    }
+}
+
+enum Fault {
+    Recipe(RecipeError),
+    State(StateError),
+}
+
+impl From<RecipeError> for Fault {
+    fn from(error: RecipeError) -> Self {
+        Self::Recipe(error)
+    }
+}
+
+/// Returns a product as the jobs below refer to it; the job's name keeps equal file names of two jobs apart.
+fn product_ref(job: &JobId, product: &StoredProduct) -> FrameRef {
+    let stem = product.name.strip_suffix(".fits").unwrap_or(&product.name);
+    FrameRef {
+        id: FrameId::from(format!("{job}:{stem}")),
+        tag: product.tag.clone(),
+        location: product.location.clone(),
+        size_bytes: Some(product.size_bytes),
+        digest: Some(product.digest.clone()),
+    }
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> String {
+    panic
+        .downcast_ref::<&str>()
+        .map(|message| (*message).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned())
+}
+
+/// Returns an error with its sources on one line.
+pub(super) fn with_sources(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        source = inner.source();
+    }
+    text
+}

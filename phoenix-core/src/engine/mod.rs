@@ -1,0 +1,105 @@
+//! The engine: decides what to do (`plan`, pure) and does it (`execute`, through ports).
+//!
+//! `plan` turns frames into a canonical plan with the help of `inputs` and `graph`; `schedule` decides what may run
+//! next within a `budget`; `execute` drives an `executor` and keeps the job store true; `job` does one job; `state`
+//! holds the transitions of a job record; `report` is what a run ends with; `memory` is a job store without a disk.
+
+mod budget;
+mod error;
+mod execute;
+mod executor;
+mod graph;
+mod inputs;
+mod job;
+mod memory;
+mod plan;
+mod report;
+mod schedule;
+mod state;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub use budget::Budget;
+pub use error::EngineError;
+pub use execute::RunIo;
+pub use executor::{Executor, Inline};
+pub use graph::producers_first;
+pub use inputs::ANY_TAG;
+pub use memory::MemoryJobs;
+pub use report::{JobOutcome, JobReport, RunReport};
+pub use schedule::{Admitted, Schedule};
+pub use state::{blocked, failed, fetched, is_processed, processed, restarted, same_work};
+
+use crate::cancel::CancelToken;
+use crate::id::TaskId;
+use crate::observe::Observer;
+use crate::traits::Instrument;
+
+/// Plans and executes the work of one instrument.
+///
+/// # Contract
+/// * `plan` opens no file and reads no pixel; the same frames in any order give the same plan, byte for byte.
+/// * `execute` never returns early because one job failed; jobs below a failure become `Blocked` with the reason.
+/// * A panic in a recipe fails that job alone.
+/// * A job whose record says that it was processed, whose work is unchanged and whose products are intact is not done
+///   again.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    instrument: Arc<dyn Instrument>,
+    observer: Arc<dyn Observer>,
+    cancel: CancelToken,
+    budget: Budget,
+    params: BTreeMap<TaskId, serde_json::Value>,
+}
+
+impl Engine {
+    /// Returns an engine with a silent observer, all cores and no memory limit.
+    pub fn new(instrument: Arc<dyn Instrument>) -> Self {
+        Self {
+            instrument,
+            observer: Arc::new(()),
+            cancel: CancelToken::new(),
+            budget: Budget::default(),
+            params: BTreeMap::new(),
+        }
+    }
+
+    /// Sets where events go.
+    #[must_use]
+    pub fn with_observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// Sets the token that stops a run.
+    #[must_use]
+    pub fn with_cancel(mut self, cancel: CancelToken) -> Self {
+        self.cancel = cancel;
+        self
+    }
+
+    /// Sets what all jobs together may use.
+    #[must_use]
+    pub fn with_budget(mut self, budget: Budget) -> Self {
+        self.budget = budget;
+        self
+    }
+
+    /// Overrides parameters of a task: an object whose values replace the recipe's defaults.
+    #[must_use]
+    pub fn with_params(mut self, task: TaskId, overrides: serde_json::Value) -> Self {
+        self.params.insert(task, overrides);
+        self
+    }
+
+    /// Returns the instrument.
+    pub fn instrument(&self) -> &Arc<dyn Instrument> {
+        &self.instrument
+    }
+
+    /// Returns the token that stops a run.
+    pub fn cancel(&self) -> &CancelToken {
+        &self.cancel
+    }
+}

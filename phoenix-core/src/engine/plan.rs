@@ -1,0 +1,351 @@
+//! Planning: classify, select, associate, order. Pure: headers in, canonical plan out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::inputs::{self, Producers};
+use super::{Engine, EngineError, producers_first};
+use crate::association::{Association, CalibPool, VirtualMaster};
+use crate::dataset::{Completeness, Dataset, LeftOut, Selected};
+use crate::frame::{Category, ClassifiedFrame, Frame, FrameRef};
+use crate::id::{DatasetId, FrameId, JobId, RecipeId, TaskId};
+use crate::observe::Event;
+use crate::plan::{InputSource, Plan, PlannedJob, Readiness, Resources};
+use crate::traits::{AssociateError, RecipeDyn, RecipeSpec, SelectError, Selection};
+
+/// What a backend lacks for a task without a native recipe.
+const NO_RECIPE: &str = "needs the esorex backend";
+
+impl Engine {
+    /// Names the kind of every frame; frames that cannot be named are left out with the reason.
+    ///
+    /// A frame that is listed twice counts once. The result is in order of frame names.
+    ///
+    /// # Errors
+    /// None of a single frame; kept for selectors whose rules as a whole cannot be used.
+    pub fn classify(&self, mut frames: Vec<Frame>) -> Result<(Vec<ClassifiedFrame>, Vec<LeftOut>), EngineError> {
+        frames.sort_by(|a, b| (&a.id, &a.location).cmp(&(&b.id, &b.location)));
+        let mut classified: Vec<ClassifiedFrame> = Vec::with_capacity(frames.len());
+        let mut left_out = Vec::new();
+        let mut seen: Option<(FrameId, String)> = None;
+        for frame in frames {
+            let mut leave_out = |reason: String| {
+                left_out.push(LeftOut {
+                    frame: frame.id.clone(),
+                    reason,
+                });
+            };
+            if let Some((id, location)) = &seen
+                && *id == frame.id
+            {
+                if *location != frame.location {
+                    leave_out(format!("{} has the same name as {location}", frame.location));
+                }
+                continue;
+            }
+            seen = Some((frame.id.clone(), frame.location.clone()));
+            match self.instrument.selector().classify(&frame) {
+                Ok(Some((tag, category))) => classified.push(ClassifiedFrame { frame, tag, category }),
+                Ok(None) => leave_out(format!("its kind is not known to {}", self.instrument.id())),
+                Err(error) => leave_out(error.to_string()),
+            }
+        }
+        Ok((classified, left_out))
+    }
+
+    /// Decides what to do with a set of frames. Opens no file, reads no pixel.
+    ///
+    /// # Contract
+    /// * The same frames in any order give the same plan (tested in `tests/engine_plan.rs`).
+    /// * Every frame is an input of a job or is left out with a reason.
+    /// * A frame that cannot be grouped is left out; it does not stop the plan for the others.
+    ///
+    /// # Errors
+    /// If rules, configuration or parameter overrides cannot be used, or if datasets need each other's products.
+    pub fn plan(&self, frames: Vec<Frame>, request: &Selection, label: &str) -> Result<Plan, EngineError> {
+        let (mut classified, mut left_out) = self.classify(frames)?;
+        let mut selected = self.select(&mut classified, request, &mut left_out)?;
+        selected
+            .datasets
+            .sort_by(|a, b| (&a.id, &a.task).cmp(&(&b.id, &b.task)));
+        if let Some([twin, _]) = selected
+            .datasets
+            .array_windows::<2>()
+            .find(|[first, second]| first.id == second.id)
+        {
+            return Err(EngineError::DuplicateJob {
+                job: JobId::from(twin.id.as_str()),
+            });
+        }
+        let producers: Producers<'_> = selected
+            .datasets
+            .iter()
+            .map(|dataset| {
+                let spec = self.instrument.recipe(&dataset.task).map(RecipeDyn::spec_dyn);
+                (dataset.id.clone(), (job_id(&dataset.id, &dataset.task), spec))
+            })
+            .collect();
+        let jobs = self.jobs(&selected, &classified, &producers)?;
+        let mut jobs = producers_first(jobs)?;
+        inputs::pass_down_faults(&mut jobs);
+        expect_resources(&mut jobs, &producers);
+        left_out.extend(selected.left_out);
+        let plan = Plan {
+            version: Plan::VERSION,
+            instrument: self.instrument.id(),
+            label: label.to_owned(),
+            left_out: complete_left_out(left_out, &jobs, &classified),
+            jobs,
+        };
+        self.observer.on(&Event::PlanReady {
+            jobs: plan.jobs.len(),
+            not_ready: plan.jobs.iter().filter(|job| job.readiness != Readiness::Ready).count(),
+        });
+        Ok(plan)
+    }
+
+    /// Plans one job from a set of frames whose kinds are given, in the order given.
+    ///
+    /// # Errors
+    /// `UnknownTask`, or `Parameter` if an override is not usable.
+    pub fn plan_job(&self, task: &TaskId, frames: Vec<FrameRef>, label: &str) -> Result<Plan, EngineError> {
+        let recipe = self.instrument.recipe(task).ok_or_else(|| EngineError::UnknownTask {
+            task: task.clone(),
+            known: self.instrument.tasks().iter().map(ToString::to_string).collect(),
+        })?;
+        let spec = recipe.spec_dyn();
+        let dataset = DatasetId::from(label);
+        let resources = spec.resources.estimate(&frames);
+        let inputs: Vec<InputSource> = frames.into_iter().map(|frame| InputSource::Frame { frame }).collect();
+        let mut faults = Vec::new();
+        inputs::check_counts(spec, &inputs, &mut faults);
+        let job = PlannedJob {
+            id: job_id(&dataset, task),
+            dataset,
+            task: task.clone(),
+            recipe: spec.id.clone(),
+            key: BTreeMap::new(),
+            inputs,
+            slots: Vec::new(),
+            params: self.params_of(task, recipe)?,
+            readiness: readiness(true, faults),
+            resources,
+        };
+        Ok(Plan {
+            version: Plan::VERSION,
+            instrument: self.instrument.id(),
+            label: label.to_owned(),
+            jobs: vec![job],
+            left_out: Vec::new(),
+        })
+    }
+
+    /// Groups frames; a frame that cannot be grouped moves from `classified` to `left_out`.
+    fn select(
+        &self,
+        classified: &mut Vec<ClassifiedFrame>,
+        request: &Selection,
+        left_out: &mut Vec<LeftOut>,
+    ) -> Result<Selected, EngineError> {
+        loop {
+            let error = match self.instrument.selector().select(classified, request) {
+                Ok(selected) => return Ok(selected),
+                Err(error) => error,
+            };
+            let (SelectError::MissingKeyword { frame, .. } | SelectError::Ambiguous { frame, .. }) = &error;
+            let Some(place) = classified.iter().position(|candidate| candidate.frame.id == *frame) else {
+                return Err(error.into());
+            };
+            classified.remove(place);
+            left_out.push(LeftOut {
+                frame: frame.clone(),
+                reason: error.to_string(),
+            });
+        }
+    }
+
+    fn jobs(
+        &self,
+        selected: &Selected,
+        classified: &[ClassifiedFrame],
+        producers: &Producers<'_>,
+    ) -> Result<Vec<PlannedJob>, EngineError> {
+        let real: Vec<ClassifiedFrame> = classified
+            .iter()
+            .filter(|frame| frame.category != Category::Science)
+            .cloned()
+            .collect();
+        let planned = virtual_masters(&selected.datasets, producers);
+        selected
+            .datasets
+            .iter()
+            .map(|dataset| {
+                let others: Vec<VirtualMaster> = planned
+                    .iter()
+                    .filter(|master| master.producer != dataset.id)
+                    .cloned()
+                    .collect();
+                let pool = CalibPool {
+                    real: &real,
+                    planned: &others,
+                };
+                self.job(dataset, &pool, producers)
+            })
+            .collect()
+    }
+
+    fn job(
+        &self,
+        dataset: &Dataset,
+        pool: &CalibPool<'_>,
+        producers: &Producers<'_>,
+    ) -> Result<PlannedJob, EngineError> {
+        let recipe = self.instrument.recipe(&dataset.task);
+        let spec = recipe.map(RecipeDyn::spec_dyn);
+        let mut faults = inputs::dataset_faults(dataset);
+        let association = match self.instrument.associator().associate(dataset, pool) {
+            Ok(association) => association,
+            Err(AssociateError::UnknownTask { .. }) if recipe.is_none() => Association::default(),
+            Err(error @ AssociateError::UnknownTask { .. }) => return Err(error.into()),
+            Err(error) => {
+                faults.push(error.to_string());
+                Association::default()
+            }
+        };
+        let mut inputs = inputs::main_inputs(dataset, spec, producers, &mut faults);
+        inputs.extend(inputs::calib_inputs(&association, producers, &mut faults));
+        if let Some(spec) = spec {
+            inputs::check_counts(spec, &inputs, &mut faults);
+        }
+        Ok(PlannedJob {
+            id: job_id(&dataset.id, &dataset.task),
+            dataset: dataset.id.clone(),
+            task: dataset.task.clone(),
+            recipe: spec.map_or_else(|| RecipeId::from(dataset.task.as_str()), |spec| spec.id.clone()),
+            key: dataset.key.clone(),
+            inputs,
+            slots: association.slots,
+            params: match recipe {
+                Some(recipe) => self.params_of(&dataset.task, recipe)?,
+                None => serde_json::Value::Object(serde_json::Map::new()),
+            },
+            readiness: readiness(recipe.is_some(), faults),
+            resources: Resources::default(),
+        })
+    }
+
+    /// Returns a recipe's defaults with the overrides of its task.
+    fn params_of(&self, task: &TaskId, recipe: &dyn RecipeDyn) -> Result<serde_json::Value, EngineError> {
+        let mut params = recipe.default_params_dyn();
+        let Some(overrides) = self.params.get(task) else {
+            return Ok(params);
+        };
+        let fault = |name: &str, reason: &str| EngineError::Parameter {
+            task: task.clone(),
+            name: name.to_owned(),
+            reason: reason.to_owned(),
+        };
+        let (Some(params_map), Some(overrides)) = (params.as_object_mut(), overrides.as_object()) else {
+            return Err(fault("", "overrides and defaults must be objects"));
+        };
+        for (name, value) in overrides {
+            match params_map.get_mut(name) {
+                Some(slot) => *slot = value.clone(),
+                None => return Err(fault(name, "the recipe has no such parameter")),
+            }
+        }
+        Ok(params)
+    }
+}
+
+fn job_id(dataset: &DatasetId, task: &TaskId) -> JobId {
+    JobId::from(format!("{dataset}:{task}"))
+}
+
+fn readiness(has_recipe: bool, faults: Vec<String>) -> Readiness {
+    if !has_recipe {
+        Readiness::Unsupported {
+            reason: NO_RECIPE.to_owned(),
+        }
+    } else if faults.is_empty() {
+        Readiness::Ready
+    } else {
+        Readiness::Incomplete { reasons: faults }
+    }
+}
+
+/// The products of every dataset that can be worked, as candidates for calibration slots.
+fn virtual_masters(datasets: &[Dataset], producers: &Producers<'_>) -> Vec<VirtualMaster> {
+    let mut masters = Vec::new();
+    for dataset in datasets {
+        let spec = producers.get(&dataset.id).and_then(|(_, spec)| *spec);
+        let (Some(spec), Completeness::Complete) = (spec, &dataset.completeness) else {
+            continue;
+        };
+        let header = dataset
+            .frames
+            .first()
+            .map(|frame| frame.frame.header.clone())
+            .unwrap_or_default();
+        masters.extend(spec.outputs.iter().map(|tag| VirtualMaster {
+            tag: tag.clone(),
+            producer: dataset.id.clone(),
+            header: header.clone(),
+        }));
+    }
+    masters
+}
+
+/// Fills in expected memory and threads; `jobs` has producers first.
+///
+/// The size of a product that does not exist yet is taken to be that of everything its job reads.
+fn expect_resources(jobs: &mut [PlannedJob], producers: &Producers<'_>) {
+    let mut bytes_read: BTreeMap<JobId, u64> = BTreeMap::new();
+    for job in jobs {
+        let frames: Vec<FrameRef> = job
+            .inputs
+            .iter()
+            .map(|input| match input {
+                InputSource::Frame { frame } => frame.clone(),
+                InputSource::Job { job: producer, tag } => FrameRef {
+                    id: FrameId::from(producer.as_str()),
+                    tag: tag.clone(),
+                    location: String::new(),
+                    size_bytes: bytes_read.get(producer).copied(),
+                    digest: None,
+                },
+            })
+            .collect();
+        let sum = frames.iter().filter_map(|frame| frame.size_bytes).sum();
+        bytes_read.insert(job.id.clone(), sum);
+        let spec: Option<&RecipeSpec> = producers.get(&job.dataset).and_then(|(_, spec)| *spec);
+        job.resources = spec.map_or_else(Resources::default, |spec| spec.resources.estimate(&frames));
+    }
+}
+
+/// Returns who was left out, without frames that a job uses after all and with every frame that nobody mentioned.
+fn complete_left_out(left_out: Vec<LeftOut>, jobs: &[PlannedJob], classified: &[ClassifiedFrame]) -> Vec<LeftOut> {
+    let used: BTreeSet<&FrameId> = jobs
+        .iter()
+        .flat_map(|job| &job.inputs)
+        .filter_map(|input| match input {
+            InputSource::Frame { frame } => Some(&frame.id),
+            InputSource::Job { .. } => None,
+        })
+        .collect();
+    let known: BTreeSet<&FrameId> = classified.iter().map(|frame| &frame.frame.id).collect();
+    let mut complete: BTreeSet<LeftOut> = left_out
+        .into_iter()
+        .filter(|entry| !(known.contains(&entry.frame) && used.contains(&entry.frame)))
+        .collect();
+    let mentioned: BTreeSet<FrameId> = complete.iter().map(|entry| entry.frame.clone()).collect();
+    complete.extend(
+        classified
+            .iter()
+            .filter(|frame| !used.contains(&frame.frame.id) && !mentioned.contains(&frame.frame.id))
+            .map(|frame| LeftOut {
+                frame: frame.frame.id.clone(),
+                reason: format!("no dataset uses a frame of kind {}", frame.tag),
+            }),
+    );
+    complete.into_iter().collect()
+}
