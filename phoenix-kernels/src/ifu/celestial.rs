@@ -7,8 +7,6 @@ use crate::math::Math;
 
 /// Degrees in a radian.
 pub const DEGREES: f64 = 180.0 / std::f64::consts::PI;
-/// Radians in a degree.
-pub const RADIANS: f64 = std::f64::consts::PI / 180.0;
 
 /// A gnomonic world coordinate system: reference position and linear part.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,17 +27,16 @@ impl Gnomonic {
         let py = self.cd[1][0] * dx + self.cd[1][1] * dy;
         let phi = M::atan2(px, -py);
         let theta = M::atan(DEGREES / (px * px + py * py).sqrt());
-        let [ra, dec] = celestial_from_native::<M>(phi, theta, self.crval[1] * RADIANS);
+        let [ra, dec] = celestial_from_native::<M>(phi, theta, self.crval[1] / DEGREES);
         [ra * DEGREES + self.crval[0], dec * DEGREES]
     }
 
     /// Returns the pixel position counted from 1 of right ascension and declination in degrees.
     pub fn pixel<M: Math>(&self, ra_deg: f64, dec_deg: f64) -> [f64; 2] {
-        let (alpha, delta, pole) = (
-            (ra_deg - self.crval[0]) * RADIANS,
-            dec_deg * RADIANS,
-            self.crval[1] * RADIANS,
-        );
+        // ORDER: each angle is divided by the degrees of a radian before any difference is formed, as the peer does; the
+        // last bits of the reference pixel depend on it.
+        let alpha = ra_deg / DEGREES - self.crval[0] / DEGREES;
+        let (delta, pole) = (dec_deg / DEGREES, self.crval[1] / DEGREES);
         let (sd, cd) = (M::sin(delta), M::cos(delta));
         let (sp, cp) = (M::sin(pole), M::cos(pole));
         let (sa, ca) = (M::sin(alpha), M::cos(alpha));

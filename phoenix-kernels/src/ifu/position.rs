@@ -3,7 +3,7 @@
 //! # References
 //! `docs/algorithms/ifu-combine.md`, "Positions".
 
-use super::celestial::{DEGREES, Gnomonic, RADIANS, celestial_from_native};
+use super::celestial::{DEGREES, Gnomonic, celestial_from_native};
 use super::exposure::{CoordinateState, Exposure};
 use super::grid::CubeGrid;
 use super::pixtable::RowBuffers;
@@ -27,7 +27,7 @@ impl<M: Math> Placer<M> {
         Self {
             state: exposure.state,
             dec_deg: exposure.dec_deg,
-            pole_dec: exposure.dec_deg * RADIANS,
+            pole_dec: exposure.dec_deg / DEGREES,
             shift: first.map(|f| [exposure.ra_deg - f.ra_deg, exposure.dec_deg - f.dec_deg]),
             math: PhantomData,
         }

@@ -73,7 +73,7 @@ impl Kernel for Drizzle {
             return 0.0;
         }
         let p = self.drop;
-        o[0].min(p[0]) / p[0] * (o[1].min(p[1]) / p[1]) * (o[2].min(p[2]) / p[2])
+        o[0].min(p[0]) * o[1].min(p[1]) * o[2].min(p[2]) / (p[0] * p[1] * p[2])
     }
 }
 
@@ -163,6 +163,11 @@ impl<M: Math> Kernel for Distance<M> {
             }
         }
     }
+}
+
+/// Tells whether a row takes part in the resampling.
+fn is_used(record: &Record) -> bool {
+    record.bits & (GOOD | REJECTED) == GOOD
 }
 
 /// Sums of one voxel.
@@ -258,10 +263,10 @@ impl Window<'_> {
                 for (depth, l) in planes.clone().enumerate() {
                     let mut best: Option<&Record> = None;
                     let mut least = f64::INFINITY;
-                    let (mut used, mut rejected) = (0_u16, 0_u16);
+                    let mut rejected = 0_u16;
                     for record in &column.records[column.range(j, self.width, l..l + 1)] {
-                        if record.bits & GOOD == 0 || record.bits & REJECTED != 0 {
-                            rejected = rejected.saturating_add(u16::from(record.bits & REJECTED != 0));
+                        rejected = rejected.saturating_add(u16::from(record.bits & REJECTED != 0));
+                        if numerics == Numerics::Phoenix && !is_used(record) {
                             continue;
                         }
                         let [a, b] = match numerics {
@@ -272,13 +277,14 @@ impl Window<'_> {
                         let d = [a / scale[0], b / scale[1], c / scale[2]];
                         let r2 = d[0] * d[0] + d[1] * d[1] + d[2] * d[2];
                         if r2 < least {
-                            (best, least, used) = (Some(record), r2, 1);
+                            (best, least) = (Some(record), r2);
                         }
                     }
+                    let best = best.filter(|r| is_used(r));
                     let at = (depth * ny + j) * nx + i;
                     (out.data[at], out.stat[at]) = best.map_or((f32::NAN, f32::NAN), |r| (r.data, r.stat));
                     if let Some(counts) = &mut out.used {
-                        counts[at] = used;
+                        counts[at] = u16::from(best.is_some());
                     }
                     if let Some(counts) = &mut out.rejected {
                         counts[at] = rejected;

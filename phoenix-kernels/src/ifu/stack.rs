@@ -1,6 +1,6 @@
 //! Exposures to a cube, one window of planes at a time.
 
-use super::celestial::RADIANS;
+use super::celestial::DEGREES;
 use super::cosmic::{CosmicKind, CosmicOptions, CosmicTest};
 use super::exposure::{CoordinateState, Exposure, SliceDirection};
 use super::gather::{ALONG_X, ALONG_Y, CAME_FLAGGED, Column, GOOD, GatherRequest, REJECTED, Record};
@@ -496,7 +496,7 @@ fn centres<M: Math>(grid: &CubeGrid, crval: [f64; 2], numerics: Numerics) -> Cen
             let (px, py) = ((i + 1) as f64, (j + 1) as f64);
             let ([x, y], cos) = if grid.celestial {
                 let [ra, dec] = wcs.sky::<M>(px, py);
-                ([ra, dec], M::cos(dec * RADIANS))
+                ([ra, dec], M::cos(dec / DEGREES))
             } else {
                 let (dx, dy) = (px - grid.crpix[0], py - grid.crpix[1]);
                 let [[a, b], [c, d]] = grid.cd;
