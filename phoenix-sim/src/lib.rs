@@ -1,1 +1,26 @@
-//! Seeded simulators of PHOENIX: frames, headers and their truth
+//! Seeded simulators of PHOENIX: frames, headers and their truth. Values only; files are written by phoenix-io.
+//!
+//! `scene` is the sky, `geometry` and `detector` the instrument, `exposure` turns both into pixels slice by slice;
+//! `observation` places an exposure in a block, `pixtable` makes the product. Model and limits: docs/simulator.md.
+
+pub mod conditions;
+mod cosmic;
+mod defects;
+pub mod detector;
+pub mod exposure;
+pub mod geometry;
+pub mod grid;
+mod header;
+pub mod observation;
+pub mod offsets;
+mod paranal;
+pub mod pixtable;
+mod projection;
+pub mod psf;
+mod random;
+pub mod scene;
+pub mod slice;
+pub mod truth;
+
+pub use cosmic::Hit;
+pub use projection::SkyPoint;
