@@ -1,0 +1,39 @@
+//! FITS files, whole and safe.
+//!
+//! Reading: `source` and `map` give bytes, `unpack` opens `.gz` and `.Z`, `scan` finds the units, `card` parses
+//! headers, `witness` lets fitsrs look at every unit too, `decode` makes numbers, `image`, `table`, `ascii` and
+//! `compressed` are the data forms, `read` is the front door. Writing: `write` and what lies below it.
+
+mod ascii;
+pub mod card;
+mod checksum;
+mod compressed;
+mod decode;
+mod error;
+mod hdu;
+mod image;
+pub mod map;
+mod pixels;
+mod read;
+mod scan;
+mod source;
+mod table;
+mod unpack;
+mod verify;
+mod witness;
+mod write;
+
+pub use card::{CardError, LongText};
+pub use checksum::{SumState, UnitSums, WordSum};
+pub use decode::Target;
+pub use error::{FitsError, Place};
+pub use hdu::{Hdu, HduKind};
+pub use image::{Image, PixelReader, PlaneReader};
+pub use pixels::{ElementType, Pixels};
+pub use read::{FitsFile, OpenOptions};
+pub use source::{BytesSource, FileSource, Source};
+pub use table::{Column, ColumnData, ColumnFormat, ColumnKind, ColumnReader, Table, TableReader, Window};
+pub use write::{FitsWriter, ImageSpec, Pixel, TableSpec, WriteOptions, Written};
+
+/// The length of a FITS block.
+pub const BLOCK_BYTES: u64 = 2880;

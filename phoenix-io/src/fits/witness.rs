@@ -1,0 +1,61 @@
+//! fitsrs as second reader: its HDU iterator and header parser look at every unit, the strict scan decides.
+
+use std::io::Cursor;
+
+use fitsrs::Fits;
+
+use super::BLOCK_BYTES;
+use super::card::CARD_BYTES;
+use super::hdu::HduKind;
+use super::scan::Scanned;
+
+/// Headers beyond this are not given to fitsrs, which copies each card several times.
+const MAX_BYTES: usize = 4 << 20;
+
+/// Lets fitsrs parse the header of a unit and notes where it disagrees.
+///
+/// Each unit is handed over alone behind an empty primary header: fitsrs ends its iteration at the first unit that it
+/// cannot parse, which would hide all later ones. Tile-compressed images are spared, because fitsrs panics on some.
+pub(super) fn cross_check(unit: &mut Scanned) {
+    let hdu = &mut unit.hdu;
+    let is_known = matches!(hdu.kind, HduKind::Image | HduKind::BinTable | HduKind::AsciiTable);
+    if !is_known || unit.header_bytes.len() > MAX_BYTES {
+        return;
+    }
+    let verdict = if hdu.index == 0 {
+        read(&unit.header_bytes, 0)
+    } else {
+        let mut bytes = empty_primary();
+        bytes.extend_from_slice(&unit.header_bytes);
+        read(&bytes, 1)
+    };
+    let remark = match verdict {
+        None => "fitsrs finds no unit here".to_owned(),
+        Some(Err(error)) => format!("fitsrs refuses this unit: {error}"),
+        Some(Ok(bytes)) if bytes != hdu.data_len => format!("fitsrs finds {bytes} bytes of data, not {}", hdu.data_len),
+        Some(Ok(_)) => return,
+    };
+    hdu.remarks.push(remark.into());
+}
+
+/// Iterates to unit `index` and returns the bytes of data that fitsrs finds there, heap included.
+fn read(bytes: &[u8], index: usize) -> Option<Result<u64, fitsrs::error::Error>> {
+    let unit = Fits::from_reader(Cursor::new(bytes)).nth(index)?;
+    Some(unit.map(|unit| unit.get_data_unit_byte_size()))
+}
+
+fn empty_primary() -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(2 * BLOCK_BYTES as usize);
+    for card in [
+        "SIMPLE  =                    T",
+        "BITPIX  =                    8",
+        "NAXIS   =                    0",
+        "END",
+    ] {
+        let end = bytes.len() + CARD_BYTES;
+        bytes.extend_from_slice(card.as_bytes());
+        bytes.resize(end, b' ');
+    }
+    bytes.resize(BLOCK_BYTES as usize, b' ');
+    bytes
+}

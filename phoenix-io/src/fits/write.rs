@@ -1,0 +1,12 @@
+//! The streaming writer: slabs in any order, sums in the same pass, the file visible only when it is whole.
+
+mod encode;
+mod intervals;
+mod layout;
+mod rows;
+mod spec;
+mod writer;
+
+pub use encode::Pixel;
+pub use spec::{ImageSpec, TableSpec, WriteOptions};
+pub use writer::{FitsWriter, Written};
