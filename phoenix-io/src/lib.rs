@@ -4,4 +4,14 @@ pub mod db;
 pub mod digest;
 pub mod fits;
 pub mod lock;
+pub mod memory;
 pub mod pool;
+pub mod reader;
+pub mod sink;
+
+pub use db::SqliteState;
+pub use lock::RunLock;
+pub use memory::{MemoryReader, MemorySinks};
+pub use pool::ThreadExecutor;
+pub use reader::{FitsReader, read_product};
+pub use sink::{DirSinks, FlatSinks};

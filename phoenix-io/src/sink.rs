@@ -1,0 +1,278 @@
+//! Sinks on folders: a job's products appear together, whole and flushed, or not at all.
+//!
+//! `staging` is the folder nobody looks into, `encode` turns products into files, `beside` writes the provenance
+//! record that lies beside each product.
+
+mod beside;
+mod encode;
+mod staging;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use phoenix_core::id::JobId;
+use phoenix_core::product::StoredProduct;
+use phoenix_core::provenance::Record;
+use phoenix_core::traits::{CubeLayout, JobSink, ProductSink, SinkError, SinkFactory, SlabWriter};
+
+use staging::{Finished, Staging, sync_folder};
+
+pub use beside::{Beside, provenance_name};
+pub(crate) use encode::stamp;
+
+/// The folder below a run's directory that holds the products of jobs.
+const WORK: &str = "work";
+
+/// Returns the folder name of a job: its name without what separates folders, and never hidden.
+pub fn job_folder(job: &JobId) -> String {
+    let name = job.as_str().replace(['/', '\\', '\0'], "_");
+    if name.is_empty() || name.starts_with('.') {
+        format!("_{name}")
+    } else {
+        name
+    }
+}
+
+/// Puts the products of each job into a folder of its own, `<directory>/work/<job>/`.
+///
+/// # Contract
+/// * The folder appears by one rename when the job commits, with every file in it flushed to disk.
+/// * Each product has its digest in the receipt, `DATAMD5`, `PIPEFILE` and the provenance in its primary header, and
+///   `<stem>.provenance.json` beside it.
+/// * The content does not depend on where the directory is.
+/// * What an interrupted attempt left is removed when the job is opened again; `sweep` removes that of all jobs.
+#[derive(Debug, Clone)]
+pub struct DirSinks {
+    directory: PathBuf,
+}
+
+impl DirSinks {
+    /// Returns the sinks of a run's directory; nothing is made yet.
+    pub fn new(directory: impl AsRef<Path>) -> Self {
+        let directory = directory.as_ref();
+        Self {
+            directory: std::path::absolute(directory).unwrap_or_else(|_| directory.to_path_buf()),
+        }
+    }
+
+    /// Returns the folder of a job, whether it exists or not.
+    pub fn folder(&self, job: &JobId) -> PathBuf {
+        self.directory.join(WORK).join(job_folder(job))
+    }
+
+    /// Removes what interrupted attempts left; the caller holds the lease of the directory.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn sweep(&self) -> Result<(), SinkError> {
+        let work = self.directory.join(WORK);
+        let swept = match fs::read_dir(&work) {
+            Ok(entries) => entries.filter_map(Result::ok).try_for_each(|entry| {
+                let name = entry.file_name();
+                let name = name.to_string_lossy();
+                if name.starts_with('.') && (name.ends_with(".part") || name.ends_with(".old")) {
+                    fs::remove_dir_all(entry.path())
+                } else {
+                    Ok(())
+                }
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        };
+        swept.map_err(|source| system("leavings", &work, source))
+    }
+}
+
+impl SinkFactory for DirSinks {
+    fn open(&self, job: &JobId) -> Result<Box<dyn JobSink>, SinkError> {
+        let folder = self.folder(job);
+        let work = self.directory.join(WORK);
+        let (part, old) = (
+            work.join(format!(".{}.part", job_folder(job))),
+            work.join(format!(".{}.old", job_folder(job))),
+        );
+        let prepare = || -> io::Result<()> {
+            fs::create_dir_all(&work)?;
+            remove_if_there(&part)?;
+            remove_if_there(&old)?;
+            // The earlier products disappear at once; a folder half removed would look like products.
+            match fs::rename(&folder, &old) {
+                Ok(()) => fs::remove_dir_all(&old)?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+            fs::create_dir(&part)
+        };
+        prepare().map_err(|source| system(job.as_str(), &folder, source))?;
+        Ok(Box::new(DirSink {
+            staging: Staging::new(part),
+            folder,
+            directory: self.directory.clone(),
+        }))
+    }
+}
+
+/// The sink of one job with a folder of its own.
+struct DirSink {
+    staging: Staging,
+    folder: PathBuf,
+    directory: PathBuf,
+}
+
+impl ProductSink for DirSink {
+    fn put(&mut self, product: phoenix_core::product::Product) -> Result<(), SinkError> {
+        self.staging.put(product)
+    }
+
+    fn begin(&mut self, layout: CubeLayout) -> Result<Box<dyn SlabWriter>, SinkError> {
+        self.staging.begin(layout)
+    }
+}
+
+impl JobSink for DirSink {
+    fn as_product_sink(&mut self) -> &mut dyn ProductSink {
+        self
+    }
+
+    fn commit(mut self: Box<Self>, record: &Record) -> Result<Vec<StoredProduct>, SinkError> {
+        let finished = self.staging.finish(record, Some(&self.directory))?;
+        let appear = || -> io::Result<()> {
+            sync_folder(self.staging.folder())?;
+            fs::rename(self.staging.folder(), &self.folder)?;
+            sync_folder(&self.directory.join(WORK))
+        };
+        appear().map_err(|source| system(record.job.as_str(), &self.folder, source))?;
+        Ok(finished
+            .into_iter()
+            .map(|product| product.stored_in(&self.folder))
+            .collect())
+    }
+}
+
+/// Puts products under their own names into one plain folder, as ESO's `esorex` does.
+///
+/// # Contract
+/// * Products appear when the job commits, each by one rename; an earlier product of that name is replaced.
+/// * A name that belongs to an input is refused before anything is written.
+/// * What an interrupted attempt left is removed by the next one in that folder; one that still runs is left alone.
+#[derive(Debug, Clone)]
+pub struct FlatSinks {
+    folder: PathBuf,
+    inputs: Vec<PathBuf>,
+}
+
+impl FlatSinks {
+    /// Returns the sinks of a folder.
+    pub fn new(folder: impl AsRef<Path>) -> Self {
+        let folder = folder.as_ref();
+        Self {
+            folder: std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf()),
+            inputs: Vec::new(),
+        }
+    }
+
+    /// Names the files that no product may replace.
+    #[must_use]
+    pub fn with_inputs(mut self, inputs: impl IntoIterator<Item = impl AsRef<Path>>) -> Self {
+        self.inputs.extend(
+            inputs
+                .into_iter()
+                .filter_map(|input| fs::canonicalize(input.as_ref()).ok()),
+        );
+        self
+    }
+}
+
+impl SinkFactory for FlatSinks {
+    fn open(&self, job: &JobId) -> Result<Box<dyn JobSink>, SinkError> {
+        let prepare = || -> io::Result<Staging> {
+            fs::create_dir_all(&self.folder)?;
+            staging::sweep_unleased(&self.folder)?;
+            Staging::leased(&self.folder)
+        };
+        let staging = prepare().map_err(|source| system(job.as_str(), &self.folder, source))?;
+        Ok(Box::new(FlatSink {
+            staging,
+            folder: self.folder.clone(),
+            inputs: self.inputs.clone(),
+        }))
+    }
+}
+
+/// The sink of one job whose products go among other files.
+struct FlatSink {
+    staging: Staging,
+    folder: PathBuf,
+    inputs: Vec<PathBuf>,
+}
+
+impl FlatSink {
+    fn refuse_inputs(&self, name: &str) -> Result<(), SinkError> {
+        let place = self.folder.join(name);
+        match fs::canonicalize(&place) {
+            Ok(real) if self.inputs.contains(&real) => Err(SinkError::Taken {
+                name: name.to_owned(),
+                location: format!("{}, which is an input", place.display()),
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl ProductSink for FlatSink {
+    fn put(&mut self, product: phoenix_core::product::Product) -> Result<(), SinkError> {
+        self.refuse_inputs(&product.name)?;
+        self.staging.put(product)
+    }
+
+    fn begin(&mut self, layout: CubeLayout) -> Result<Box<dyn SlabWriter>, SinkError> {
+        self.refuse_inputs(&layout.name)?;
+        self.staging.begin(layout)
+    }
+}
+
+impl JobSink for FlatSink {
+    fn as_product_sink(&mut self) -> &mut dyn ProductSink {
+        self
+    }
+
+    fn commit(mut self: Box<Self>, record: &Record) -> Result<Vec<StoredProduct>, SinkError> {
+        let finished = self.staging.finish(record, None)?;
+        let names: Vec<&str> = finished.iter().flat_map(Finished::files).collect();
+        let mut placed: Vec<PathBuf> = Vec::new();
+        for name in names {
+            let place = self.folder.join(name);
+            let is_new = !place.exists();
+            if let Err(source) = fs::rename(self.staging.folder().join(name), &place) {
+                for new in placed {
+                    let _ = fs::remove_file(new);
+                }
+                return Err(system(name, &place, source));
+            }
+            if is_new {
+                placed.push(place);
+            }
+        }
+        sync_folder(&self.folder).map_err(|source| system(record.job.as_str(), &self.folder, source))?;
+        Ok(finished
+            .into_iter()
+            .map(|product| product.stored_in(&self.folder))
+            .collect())
+    }
+}
+
+fn remove_if_there(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn system(name: &str, location: &Path, source: io::Error) -> SinkError {
+    SinkError::System {
+        name: name.to_owned(),
+        location: location.display().to_string(),
+        source,
+    }
+}

@@ -1,0 +1,270 @@
+//! The folder nobody looks into: products are written here until the job commits.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use phoenix_core::header::Header;
+use phoenix_core::id::{Digest, Tag};
+use phoenix_core::product::{Product, StoredProduct};
+use phoenix_core::provenance::Record;
+use phoenix_core::traits::{CubeLayout, SinkError, SlabWriter};
+
+use super::{beside, encode, provenance_name, system};
+use crate::digest;
+use crate::fits::{FitsError, FitsWriter, WriteOptions};
+
+/// A product of the job: its name is taken from `put` or `begin` on, its file is sealed when the job commits, because
+/// only then the reservations about it are known.
+#[derive(Debug)]
+struct Entry {
+    tag: Tag,
+    name: String,
+    /// Absent while slabs are being written.
+    writer: Option<FitsWriter>,
+}
+
+type Entries = Arc<Mutex<Vec<Entry>>>;
+
+/// A product whose file is sealed.
+#[derive(Debug)]
+pub(super) struct Finished {
+    tag: Tag,
+    name: String,
+    beside: String,
+    digest: Digest,
+    size_bytes: u64,
+}
+
+impl Finished {
+    /// Returns the names of its files.
+    pub(super) fn files(&self) -> [&str; 2] {
+        [&self.name, &self.beside]
+    }
+
+    /// Returns the receipt once the files are in a folder.
+    pub(super) fn stored_in(self, folder: &Path) -> StoredProduct {
+        StoredProduct {
+            location: folder.join(&self.name).display().to_string(),
+            tag: self.tag,
+            name: self.name,
+            digest: self.digest,
+            size_bytes: self.size_bytes,
+        }
+    }
+}
+
+/// The folder and what is in it; removed when dropped.
+#[derive(Debug)]
+pub(super) struct Staging {
+    folder: PathBuf,
+    entries: Entries,
+    _lease: Option<File>,
+}
+
+const LEASED_PREFIX: &str = ".phoenix-";
+const LEASED_SUFFIX: &str = ".part";
+const LEASE: &str = "lease";
+
+impl Staging {
+    /// Takes over an empty folder.
+    pub(super) fn new(folder: PathBuf) -> Self {
+        Self {
+            folder,
+            entries: Entries::default(),
+            _lease: None,
+        }
+    }
+
+    /// Makes a folder among other files; its lease tells other processes that somebody works in it.
+    pub(super) fn leased(parent: &Path) -> io::Result<Self> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{LEASED_PREFIX}{}-{count}{LEASED_SUFFIX}", std::process::id());
+        let folder = parent.join(name);
+        fs::create_dir(&folder)?;
+        let lease = File::create_new(folder.join(LEASE))?;
+        lease.lock()?;
+        Ok(Self {
+            folder,
+            entries: Entries::default(),
+            _lease: Some(lease),
+        })
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn entries(&self) -> MutexGuard<'_, Vec<Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a whole product.
+    pub(super) fn put(&self, product: Product) -> Result<(), SinkError> {
+        let place = self.reserve(&product.tag, &product.name)?;
+        let writer = self.create(&product.name)?;
+        let writer = encode::product(writer, product)?;
+        if let Some(entry) = self.entries().get_mut(place) {
+            entry.writer = Some(writer);
+        }
+        Ok(())
+    }
+
+    /// Begins a cube that comes in slabs.
+    pub(super) fn begin(&self, layout: CubeLayout) -> Result<Box<dyn SlabWriter>, SinkError> {
+        let place = self.reserve(&layout.tag, &layout.name)?;
+        let mut writer = self.create(&layout.name)?;
+        let name = layout.name.clone();
+        let units = encode::declare(&mut writer, layout)?;
+        Ok(Box::new(Slabs {
+            name,
+            place,
+            writer,
+            units,
+            entries: self.entries.clone(),
+        }))
+    }
+
+    /// Seals every product, with its provenance beside it.
+    pub(super) fn finish(&mut self, record: &Record, directory: Option<&Path>) -> Result<Vec<Finished>, SinkError> {
+        let entries = std::mem::take(&mut *self.entries());
+        let relocatable = beside::relocatable(record, directory);
+        let mut finished = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let Entry { tag, name, writer } = entry;
+            let mut writer = writer.ok_or_else(|| SinkError::Invalid {
+                name: name.clone(),
+                reason: "it was begun and not finished".to_owned(),
+            })?;
+            let place = self.folder.join(&name);
+            let faulty = |error: FitsError| encode::fault(&name, &place, error);
+            encode::stamp(writer.header_mut(0).map_err(faulty)?, &name, record);
+            let written = writer.finish().map_err(faulty)?;
+            let hex = digest::sha256_of_file(&place).map_err(|source| system(&name, &place, source))?;
+            let beside = beside::Beside {
+                product: name.clone(),
+                tag,
+                digest: Digest::from(format!("sha256:{hex}")),
+                size_bytes: written.bytes,
+                provenance: relocatable.clone(),
+            };
+            beside::write(&self.folder, &beside).map_err(|source| system(&name, &place, source))?;
+            finished.push(Finished {
+                beside: provenance_name(&name),
+                tag: beside.tag,
+                digest: beside.digest,
+                size_bytes: beside.size_bytes,
+                name,
+            });
+        }
+        Ok(finished)
+    }
+
+    /// Takes a name for a product.
+    fn reserve(&self, tag: &Tag, name: &str) -> Result<usize, SinkError> {
+        let is_plain = !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\', '\0']);
+        if !is_plain || name == LEASE {
+            return Err(SinkError::Invalid {
+                name: name.to_owned(),
+                reason: "its name is no plain file name".to_owned(),
+            });
+        }
+        let mut entries = self.entries();
+        let is_taken = |entry: &Entry| {
+            entry.name == name
+                || provenance_name(&entry.name) == provenance_name(name)
+                || provenance_name(&entry.name) == name
+        };
+        if let Some(entry) = entries.iter().find(|entry| is_taken(entry)) {
+            return Err(SinkError::Taken {
+                name: name.to_owned(),
+                location: format!("{}, a product of the same job", entry.name),
+            });
+        }
+        entries.push(Entry {
+            tag: tag.clone(),
+            name: name.to_owned(),
+            writer: None,
+        });
+        Ok(entries.len() - 1)
+    }
+
+    fn create(&self, name: &str) -> Result<FitsWriter, SinkError> {
+        let place = self.folder.join(name);
+        let options = WriteOptions::default().create_new(true).data_md5(true);
+        FitsWriter::create(&place, &options).map_err(|error| encode::fault(name, &place, error))
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        // Writers first, so that none recreates a file; after a commit there is nothing left to remove.
+        self.entries().clear();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// A cube being written.
+struct Slabs {
+    name: String,
+    place: usize,
+    writer: FitsWriter,
+    units: Vec<usize>,
+    entries: Entries,
+}
+
+impl Slabs {
+    fn faulty(&self) -> impl FnOnce(FitsError) -> SinkError + use<> {
+        let name = self.name.clone();
+        move |error| encode::fault(&name, Path::new(&name), error)
+    }
+}
+
+impl SlabWriter for Slabs {
+    fn write(&mut self, hdu: usize, first_plane: usize, planes: &[f32]) -> Result<(), SinkError> {
+        let unit = *self.units.get(hdu).ok_or_else(|| SinkError::Invalid {
+            name: self.name.clone(),
+            reason: format!("it has no extension {hdu}"),
+        })?;
+        let faulty = self.faulty();
+        encode::planes(&mut self.writer, unit, first_plane, planes).map_err(faulty)
+    }
+
+    fn finish(mut self: Box<Self>, header: Header) -> Result<(), SinkError> {
+        let faulty = self.faulty();
+        *self.writer.header_mut(0).map_err(faulty)? = header;
+        let Self {
+            place, writer, entries, ..
+        } = *self;
+        if let Some(entry) = entries.lock().unwrap_or_else(PoisonError::into_inner).get_mut(place) {
+            entry.writer = Some(writer);
+        }
+        Ok(())
+    }
+}
+
+/// Removes the folders of attempts whose process has died.
+pub(super) fn sweep_unleased(parent: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(parent)?.filter_map(Result::ok) {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if !(name.starts_with(LEASED_PREFIX) && name.ends_with(LEASED_SUFFIX)) {
+            continue;
+        }
+        // A folder whose lease is not there yet is being made this moment.
+        if let Ok(lease) = File::open(entry.path().join(LEASE))
+            && lease.try_lock().is_ok()
+        {
+            fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Flushes the names in a folder.
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
