@@ -185,7 +185,7 @@ impl Sums {
         let w = weight * f64::from(record.weight);
         self.weight += w;
         self.data += w * f64::from(record.data);
-        self.stat += w * w * f64::from(record.stat);
+        self.stat += f64::from(record.stat) * w * w;
         self.used = self.used.saturating_add(u16::from(weight != 0.0));
     }
 

@@ -367,7 +367,8 @@ impl<'a> Stack<'a> {
     fn drizzle(&self) -> Drizzle {
         let (scale, voxel) = (self.scale(), self.voxel());
         Drizzle {
-            drop: [0, 1, 2].map(|k| self.options.pixfrac[k] * scale[k]),
+            // ORDER: a division by the inverse, as the peer does; thin overlaps at the edge of the field depend on it.
+            drop: [0, 1, 2].map(|k| self.options.pixfrac[k] / (1.0 / scale[k])),
             voxel,
         }
     }
