@@ -14,4 +14,4 @@ pub use lock::RunLock;
 pub use memory::{MemoryReader, MemorySinks};
 pub use pool::ThreadExecutor;
 pub use reader::{FitsReader, read_product};
-pub use sink::{DirSinks, FlatSinks};
+pub use sink::{DirSinks, FlatSinks, job_folder, write_product};

@@ -18,6 +18,8 @@ use phoenix_core::traits::{CubeLayout, JobSink, ProductSink, SinkError, SinkFact
 
 use staging::{Finished, Staging, sync_folder};
 
+use crate::fits::{FitsError, FitsWriter, WriteOptions};
+
 pub use beside::{Beside, provenance_name};
 pub(crate) use encode::stamp;
 
@@ -32,6 +34,22 @@ pub fn job_folder(job: &JobId) -> String {
     } else {
         name
     }
+}
+
+/// Writes one product to a path, with `DATAMD5`; nothing but the product is written beside it.
+///
+/// # Contract
+/// * The file appears whole and flushed under its name, or not at all; what stands there before is replaced.
+///
+/// # Errors
+/// If the system refuses, the product cannot be expressed in FITS, or its own planes cannot be read.
+pub fn write_product(path: impl AsRef<Path>, product: phoenix_core::product::Product) -> Result<(), SinkError> {
+    let path = path.as_ref();
+    let name = product.name.clone();
+    let faulty = |error: FitsError| encode::fault(&name, path, error);
+    let writer = FitsWriter::create(path, &WriteOptions::default().data_md5(true)).map_err(faulty)?;
+    let writer = encode::product(writer, product)?;
+    writer.finish().map(|_| ()).map_err(faulty)
 }
 
 /// Puts the products of each job into a folder of its own, `<directory>/work/<job>/`.
