@@ -9,6 +9,7 @@ use phoenix_core::header::{Card, Header, Key, Value};
 
 use crate::observation::Observation;
 use crate::paranal::{ELEVATION_M, LATITUDE_DEG, LONGITUDE_DEG};
+use crate::projection::SkyPoint;
 use crate::slice::Summary;
 
 /// In which coordinates a pixel table states positions.
@@ -40,10 +41,6 @@ impl Cards<'_> {
 fn rounded(value: f64, decimals: i32) -> f64 {
     let scale = libm::pow(10.0, f64::from(decimals));
     (value * scale).round() / scale
-}
-
-fn f32_exact(value: f32) -> f64 {
-    f64::from(value)
 }
 
 /// Makes the primary header of an observation's pixel table.
@@ -260,10 +257,30 @@ fn pixel_table(cards: &mut Cards<'_>, observation: &Observation, summary: &Summa
             cards.push(&key, instrument.x_offset(slice), "x-offset");
         }
     }
-    let ranges = [("X", summary.xpos), ("Y", summary.ypos), ("LAMBDA", summary.lambda)];
-    for (axis, (low, high)) in ranges {
-        cards.push(&format!("{root} LIMITS {axis} LOW"), f32_exact(low), "Lower limit");
-        cards.push(&format!("{root} LIMITS {axis} HIGH"), f32_exact(high), "Upper limit");
+    // The pipeline states the limits of positioned tables as absolute coordinates.
+    let zero = match state {
+        CoordinateState::Positioned => observation.exposure.header_pointing(),
+        _ => SkyPoint {
+            ra_deg: 0.0,
+            dec_deg: 0.0,
+        },
+    };
+    let ranges = [
+        ("X", summary.xpos, zero.ra_deg),
+        ("Y", summary.ypos, zero.dec_deg),
+        ("LAMBDA", summary.lambda, 0.0),
+    ];
+    for (axis, (low, high), zero) in ranges {
+        cards.push(
+            &format!("{root} LIMITS {axis} LOW"),
+            zero + f64::from(low),
+            "Lower limit",
+        );
+        cards.push(
+            &format!("{root} LIMITS {axis} HIGH"),
+            zero + f64::from(high),
+            "Upper limit",
+        );
     }
     for (axis, high) in [("IFU", size.n_ifu), ("SLICE", size.n_slices)] {
         cards.push(&format!("{root} LIMITS {axis} LOW"), 1_i64, "Lower limit");
@@ -280,11 +297,16 @@ fn coordinates(cards: &mut Cards<'_>, observation: &Observation, state: Coordina
     cards.push("CUNIT2", "deg", "");
     cards.push("CRPIX1", 0.0, "");
     cards.push("CRPIX2", 0.0, "");
-    if state == CoordinateState::Positioned {
-        let pointing = observation.exposure.header_pointing();
-        cards.push("CRVAL1", pointing.ra_deg, "");
-        cards.push("CRVAL2", pointing.dec_deg, "");
-    }
+    // Native coordinates have no reference value; zeros keep the set of cards whole, as the standard asks.
+    let (ra_deg, dec_deg) = match state {
+        CoordinateState::Positioned => {
+            let pointing = observation.exposure.header_pointing();
+            (pointing.ra_deg, pointing.dec_deg)
+        }
+        _ => (0.0, 0.0),
+    };
+    cards.push("CRVAL1", ra_deg, "");
+    cards.push("CRVAL2", dec_deg, "");
     for (i, row) in (1..).zip(cd) {
         for (j, value) in (1..).zip(row) {
             // A rotation by a right angle leaves -0 and 1e-21 behind; headers show neither.

@@ -11,6 +11,7 @@ pub mod exposure;
 pub mod geometry;
 pub mod grid;
 mod header;
+pub mod night;
 pub mod observation;
 pub mod offsets;
 mod paranal;

@@ -136,3 +136,6 @@ fn image(column: Column) -> Hdu {
         data: pixels.map_or(HduData::Empty, HduData::Image),
     }
 }
+
+#[cfg(test)]
+mod tests;

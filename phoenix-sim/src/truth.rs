@@ -40,8 +40,6 @@ pub struct BlockTruth {
     pub obs_id: i64,
     /// `OBS NAME`.
     pub obs_name: String,
-    /// Whether a selector should use it.
-    pub is_wanted: bool,
     /// The sky.
     pub scene: Scene,
     /// The exposures in the order of time.
