@@ -129,7 +129,7 @@ pub fn fitsverify(files: &[&Path]) -> Option<Vec<String>> {
     for file in files {
         let output = Command::new(&checker).arg(file).output().expect("fitsverify starts");
         let text = String::from_utf8_lossy(&output.stdout);
-        let is_clean = text.contains("0 warnings and 0 errors");
+        let is_clean = text.contains("found 0 warning(s) and 0 error(s)");
         if !is_clean {
             complaints.push(format!("{}:\n{text}", file.display()));
         }

@@ -5,7 +5,7 @@ use phoenix_core::header::Header;
 use super::card::{ascii, latin1};
 use super::error::FitsError;
 use super::hdu::HduKind;
-use super::pixels::Pixels;
+use super::pixels::{Pixels, is_identity};
 use super::read::FitsFile;
 use super::table::{Column, ColumnData, Table};
 
@@ -105,7 +105,7 @@ fn read_cells<'a>(field: &Field, cells: impl Iterator<Item = &'a [u8]>) -> Resul
         number(field, text).map(Some).ok_or(row)
     });
     let numbers = numbers.collect::<Result<Vec<_>, _>>()?;
-    let is_plain = field.scale == 1.0 && field.zero == 0.0;
+    let is_plain = is_identity(field.scale, field.zero);
     let integers: Option<Vec<i64>> = numbers
         .iter()
         .map(|number| match number {

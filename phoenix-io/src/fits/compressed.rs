@@ -128,7 +128,6 @@ pub(super) fn read_pixels(file: &FitsFile, unit: &Hdu, encoding: &Encoding) -> R
 
 fn scale(stored: Pixels, encoding: &Encoding) -> Pixels {
     match (encoding.scaling, stored) {
-        (Scaling::Plain, stored) => stored,
         (Scaling::Offset, Pixels::U8(values)) => {
             Pixels::I8(values.into_iter().map(|v| (v ^ 0x80).cast_signed()).collect())
         }
@@ -141,7 +140,6 @@ fn scale(stored: Pixels, encoding: &Encoding) -> Pixels {
         (Scaling::Offset, Pixels::I64(values)) => {
             Pixels::U64(values.into_iter().map(|v| v.cast_unsigned() ^ (1 << 63)).collect())
         }
-        (Scaling::Offset, stored) => stored,
         (Scaling::Linear { scale, zero }, stored) => {
             let blank = encoding.blank.map(|blank| blank as f64);
             let meant = |value: f64| {
@@ -153,5 +151,6 @@ fn scale(stored: Pixels, encoding: &Encoding) -> Pixels {
             };
             Pixels::F64(stored.to_f64().into_iter().map(meant).collect())
         }
+        (Scaling::Plain | Scaling::Offset, stored) => stored,
     }
 }

@@ -136,9 +136,9 @@ pub(super) struct Encoding {
 impl Encoding {
     pub(super) fn new(stored: Stored, scale: f64, zero: f64, blank: Option<i64>) -> Self {
         let is_float = matches!(stored, Stored::F32 | Stored::F64);
-        let scaling = if scale == 1.0 && zero == 0.0 {
+        let scaling = if is_identity(scale, zero) {
             Scaling::Plain
-        } else if scale == 1.0 && unsigned_zero(stored) == Some(zero) {
+        } else if unsigned_zero(stored).is_some_and(|offset| is_identity(scale, zero - offset)) {
             Scaling::Offset
         } else {
             Scaling::Linear { scale, zero }
@@ -172,6 +172,11 @@ impl Encoding {
             (Scaling::Offset, Stored::I64) => ElementType::U64,
         }
     }
+}
+
+/// Tells whether a scaling changes nothing: the keywords are written as exactly these numbers or not at all.
+pub(super) fn is_identity(scale: f64, zero: f64) -> bool {
+    scale.to_bits() == 1.0_f64.to_bits() && zero.abs().to_bits() == 0
 }
 
 fn unsigned_zero(stored: Stored) -> Option<f64> {
@@ -248,11 +253,13 @@ impl Pixels {
     }
 
     /// Returns all elements in double precision; 64-bit integers beyond 2^53 are rounded.
+    #[expect(clippy::unnecessary_cast, reason = "the macro runs over all types, f64 among them")]
     pub fn to_f64(&self) -> Vec<f64> {
         with_pixels!(self, values => values.iter().map(|value| *value as f64).collect())
     }
 
     /// Returns all elements in single precision, each rounded once.
+    #[expect(clippy::unnecessary_cast, reason = "the macro runs over all types, f32 among them")]
     pub fn to_f32(&self) -> Vec<f32> {
         with_pixels!(self, values => values.iter().map(|value| *value as f32).collect())
     }

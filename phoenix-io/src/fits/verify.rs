@@ -25,12 +25,12 @@ impl FitsFile {
             let padded = unit.padded_len().min(self.source().len() - unit.data_offset);
             let mut data = WordSum::default();
             self.pieces(unit.index, unit.data_offset, padded, &mut buffer, |at, piece| {
-                data.add(piece, at)
+                data.add(piece, at);
             })?;
             let mut total = data;
             let header_len = unit.data_offset - unit.header_offset;
             self.pieces(unit.index, unit.header_offset, header_len, &mut buffer, |at, piece| {
-                total.add(piece, at)
+                total.add(piece, at);
             })?;
             let header = self.stored_header(unit.index)?;
             found.push(UnitSums {
@@ -79,7 +79,7 @@ impl FitsFile {
         for unit in self.hdus() {
             let padded = unit.padded_len().min(self.source().len() - unit.data_offset);
             self.pieces(unit.index, unit.data_offset, padded, &mut buffer, |_, piece| {
-                take(unit.index, piece)
+                take(unit.index, piece);
             })?;
         }
         Ok(())

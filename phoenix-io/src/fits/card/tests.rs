@@ -95,20 +95,17 @@ fn a_card_that_breaks_the_standard_is_kept_byte_for_byte() {
 
 #[test]
 fn order_and_duplicates_stay() {
-    let text: String = ["B       = 1", "A       = 2", "B       = 3", "END"]
-        .iter()
-        .map(|line| format!("{line:<80}"))
-        .collect();
-    let header = parse_header(text.as_bytes()).unwrap();
+    let text = ["B       = 1", "A       = 2", "B       = 3", "END"].map(raw).concat();
+    let header = parse_header(&text).unwrap();
     let keys: Vec<&str> = header.cards().iter().map(|card| card.key.as_str()).collect();
     assert_eq!(keys, ["B", "A", "B"]);
     assert_eq!(header.i64("B"), Ok(3));
-    assert_eq!(parse_header(&text.as_bytes()[..240]), None);
+    assert_eq!(parse_header(&text[..240]), None);
 }
 
 #[test]
 fn continued_texts_are_joined_with_their_blanks() {
-    let text: String = [
+    let text = [
         "LONG    = 'one &' / first",
         "CONTINUE  'two  &'",
         "CONTINUE  'three' / last",
@@ -116,10 +113,9 @@ fn continued_texts_are_joined_with_their_blanks() {
         "NEXT    = 1",
         "END",
     ]
-    .iter()
-    .map(|line| format!("{line:<80}"))
-    .collect();
-    let header = parse_header(text.as_bytes()).unwrap();
+    .map(raw)
+    .concat();
+    let header = parse_header(&text).unwrap();
     assert_eq!(header.str("LONG"), Ok("one two  three"));
     assert_eq!(&*header.card("LONG").unwrap().comment, "first last");
     assert_eq!(header.str("AMP"), Ok("R&"));

@@ -110,8 +110,8 @@ impl TableReader {
             .iter()
             .map(|column| Vec::with_capacity(column.width * self.rows))
             .collect();
-        if self.row_bytes > 0 {
-            let rows_ahead = (WINDOW_BYTES / self.row_bytes).max(1);
+        if let Some(rows_ahead) = WINDOW_BYTES.checked_div(self.row_bytes) {
+            let rows_ahead = rows_ahead.max(1);
             let mut scratch = vec![0; rows_ahead.min(self.rows) * self.row_bytes];
             let mut row = 0;
             while row < self.rows {

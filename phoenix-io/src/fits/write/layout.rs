@@ -6,7 +6,7 @@ use phoenix_core::header::{Card, Header, Key, Value};
 
 use super::rows::ColumnLayout;
 use crate::fits::BLOCK_BYTES;
-use crate::fits::card::{CARD_BYTES, CardError, LongText, format_header};
+use crate::fits::card::{CARD_BYTES, CardError, LongText, format_card, format_header};
 use crate::fits::checksum::{WordSum, encode};
 use crate::fits::pixels::ElementType;
 
@@ -152,7 +152,10 @@ pub(super) fn is_structural(key: &Key, has_name: bool) -> bool {
         )
 }
 
-/// Joins the structural cards with the caller's: of duplicate keys the last stays, as readers take it.
+/// Joins the structural cards with the caller's.
+///
+/// Of duplicate keys the last stays, as readers take it; a card without a value goes, because fitsverify warns of it
+/// and it says nothing; `LONGSTRN` announces texts that go on in `CONTINUE` cards, as fitsverify wants.
 pub(super) fn complete(body: &Body, is_primary: bool, name: Option<&str>, user: &Header) -> Header {
     let mut cards = body.cards(is_primary, name);
     let mut seen = HashSet::new();
@@ -161,13 +164,25 @@ pub(super) fn complete(body: &Body, is_primary: bool, name: Option<&str>, user: 
         .iter()
         .rev()
         .filter(|card| card.key.is_commentary() || seen.insert(&card.key))
-        .filter(|card| !is_structural(&card.key, name.is_some()))
+        .filter(|card| !is_structural(&card.key, name.is_some()) && card.value != Value::Undefined)
         .collect();
     kept.reverse();
+    if kept.iter().any(|card| is_continued(card)) {
+        cards.set("LONGSTRN", "OGIP 1.0", "long texts go on in CONTINUE cards");
+    }
     for card in kept {
         cards.push(card.clone());
     }
     cards
+}
+
+/// Tells whether a text needs more than one card; a text that cannot be written at all is found later.
+fn is_continued(card: &Card) -> bool {
+    let mut line = Vec::new();
+    matches!(&card.value, Value::Text(text) if text.len() + card.key.as_str().len() > 50)
+        && !card.key.is_commentary()
+        && format_card(card, LongText::Continue, &mut line).is_ok()
+        && line.len() > CARD_BYTES
 }
 
 /// Returns the bytes that a header needs, sums and `END` included, in whole blocks.

@@ -21,7 +21,7 @@ fn compress(data: &[u8], max_bits: u32, clear_every: usize) -> Vec<u8> {
             .map(|bits| bits.iter().enumerate().fold(0, |byte, (at, bit)| byte | bit << at))
             .collect();
         if whole {
-            let length = group.len().next_multiple_of(8) / 8 * width as usize;
+            let length = group.len().div_ceil(8) * width as usize;
             bytes.resize(length, 0);
         }
         out.extend(bytes);
