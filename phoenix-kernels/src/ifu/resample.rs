@@ -42,12 +42,14 @@ pub struct Centres {
     pub cos: Vec<f64>,
     /// Wavelength of each plane.
     pub lambda: Vec<f64>,
+    /// Thickness of each plane, Angstrom.
+    pub height: Vec<f64>,
 }
 
 /// Weight of a row from its distances along the axes.
 pub trait Kernel: Sync {
-    /// Weight at absolute distances in the grid's units.
-    fn weight(&self, distance: [f64; 3]) -> f64;
+    /// Weight at absolute distances in the grid's units, in a plane that is `height` Angstrom thick.
+    fn weight(&self, distance: [f64; 3], height: f64) -> f64;
 }
 
 /// Overlap of boxes.
@@ -55,20 +57,19 @@ pub trait Kernel: Sync {
 pub struct Drizzle {
     /// Size of the shrunken pixel.
     pub drop: [f64; 3],
-    /// Size of the voxel.
-    pub voxel: [f64; 3],
+    /// Size of the voxel along x and y.
+    pub voxel: [f64; 2],
 }
 
-impl Drizzle {
-    fn overlap(&self, k: usize, d: f64) -> f64 {
-        let (p, q) = (self.drop[k], self.voxel[k]);
-        if d + q / 2.0 <= p / 2.0 { q } else { (p + q) / 2.0 - d }
-    }
+/// Overlap of two intervals of lengths `p` and `q` whose centres are `d` apart, as far as it is below `p`.
+fn overlap(p: f64, q: f64, d: f64) -> f64 {
+    if d + q / 2.0 <= p / 2.0 { q } else { (p + q) / 2.0 - d }
 }
 
 impl Kernel for Drizzle {
-    fn weight(&self, distance: [f64; 3]) -> f64 {
-        let o = [0, 1, 2].map(|k| self.overlap(k, distance[k]));
+    fn weight(&self, distance: [f64; 3], height: f64) -> f64 {
+        let voxel = [self.voxel[0], self.voxel[1], height];
+        let o = [0, 1, 2].map(|k| overlap(self.drop[k], voxel[k], distance[k]));
         if o.iter().any(|o| *o <= 0.0) {
             return 0.0;
         }
@@ -125,7 +126,7 @@ impl<M: Math> Distance<M> {
 }
 
 impl<M: Math> Kernel for Distance<M> {
-    fn weight(&self, distance: [f64; 3]) -> f64 {
+    fn weight(&self, distance: [f64; 3], _: f64) -> f64 {
         let d = [0, 1, 2].map(|k| distance[k] / self.scale[k]);
         let r2 = d[0] * d[0] + d[1] * d[1] + d[2] * d[2];
         match self.shape {
@@ -315,7 +316,7 @@ impl Window<'_> {
                 let [a, b] = self.centres.distance(i2 * ny + j2, record);
                 for l2 in l.saturating_sub(reach).max(planes.start)..(l + reach + 1).min(planes.end) {
                     let c = (self.centres.lambda[self.first_plane + l2] - f64::from(record.lambda)).abs();
-                    let weight = kernel.weight([a, b, c]);
+                    let weight = kernel.weight([a, b, c], self.centres.height[self.first_plane + l2]);
                     let sum = &mut sums[((i2 % ring) * ny + j2) * depth + (l2 - planes.start)];
                     if rejected {
                         sum.rejected = sum.rejected.saturating_add(u16::from(weight != 0.0));

@@ -1,6 +1,6 @@
 //! The wavelength axis of a cube: linear or logarithmic, in air or vacuum.
 
-use crate::math::{Math, Numerics, Portable, System};
+use crate::math::Math;
 
 /// Kind of wavelength axis.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -68,6 +68,15 @@ impl SpectralWcs {
         }
     }
 
+    /// Returns the thickness of a plane counted from 1.
+    pub fn height<M: Math>(&self, plane: f64) -> f64 {
+        if self.axis.is_log() {
+            self.lambda::<M>(plane + 0.5) - self.lambda::<M>(plane - 0.5)
+        } else {
+            self.step
+        }
+    }
+
     /// Returns the plane, counted from 1, of a wavelength.
     pub fn plane<M: Math>(&self, lambda: f64) -> f64 {
         if self.axis.is_log() {
@@ -81,25 +90,10 @@ impl SpectralWcs {
 /// Converts an air wavelength in Angstrom to vacuum.
 ///
 /// # References
-/// Ciddor 1996, Applied Optics 35, 1566, in the inverted form used by the Vienna atomic line database.
+/// Ciddor 1996, Applied Optics 35, 1566, equation 1, with the air wavelength in place of the vacuum's as the pipeline
+/// does: too short by 1.3e-5 Angstrom at 6600.
 pub fn vacuum_from_air(lambda: f64) -> f64 {
     let s = (1e4 / lambda) * (1e4 / lambda);
-    let n = 1.0
-        + 8.336_624_212_083e-5
-        + 2.408_926_869_968e-2 / (130.106_592_452_2 - s)
-        + 1.599_740_894_897e-4 / (38.925_687_933_29 - s);
+    let n = 1.0 + 5.792_105e-2 / (238.018_5 - s) + 1.679_17e-3 / (57.362 - s);
     lambda * n
-}
-
-/// Wavelengths of all planes of an axis.
-pub fn plane_wavelengths(wcs: &SpectralWcs, n: usize, numerics: Numerics) -> Vec<f64> {
-    (0..n)
-        .map(|l| {
-            let plane = (l + 1) as f64;
-            match numerics {
-                Numerics::Eso => wcs.lambda::<System>(plane),
-                Numerics::Phoenix => wcs.lambda::<Portable>(plane),
-            }
-        })
-        .collect()
 }

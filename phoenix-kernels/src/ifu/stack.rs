@@ -8,7 +8,6 @@ use super::grid::{self, CubeGrid, GridRequest, Limits, spatial_scale};
 use super::index::{self, BlockIndex, ScanRequest};
 use super::position::Locator;
 use super::resample::{Centres, Distance, Drizzle, Resample, Shape, TileMut, Window};
-use super::spectral::plane_wavelengths;
 use crate::math::{Math, Numerics, Portable, System};
 use crate::{Hooks, KernelError, SourceError};
 use ndarray::ArrayView3;
@@ -176,7 +175,7 @@ impl<'a> Stack<'a> {
             }
             GridRequest::Fixed(grid) => (*grid, scan.limits),
         };
-        let centres = centres::<M>(&grid, crval, options.numerics);
+        let centres = centres::<M>(&grid, crval);
         let mut stack = Self {
             exposures,
             options: options.clone(),
@@ -359,8 +358,12 @@ impl<'a> Stack<'a> {
         [sx, sy, sz]
     }
 
+    /// Size of a voxel; `Eso` takes the diagonal of a turned grid for it.
     fn voxel(&self) -> [f64; 3] {
-        let [vx, vy] = spatial_scale(&self.grid.cd);
+        let [vx, vy] = match self.options.numerics {
+            Numerics::Eso => [self.grid.cd[0][0].abs(), self.grid.cd[1][1].abs()],
+            Numerics::Phoenix => spatial_scale(&self.grid.cd),
+        };
         [vx, vy, self.grid.spectral.step]
     }
 
@@ -369,7 +372,7 @@ impl<'a> Stack<'a> {
         Drizzle {
             // ORDER: a division by the inverse, as the peer does; thin overlaps at the edge of the field depend on it.
             drop: [0, 1, 2].map(|k| self.options.pixfrac[k] / (1.0 / scale[k])),
-            voxel,
+            voxel: [voxel[0], voxel[1]],
         }
     }
 
@@ -482,7 +485,7 @@ fn check_states(exposures: &[Exposure<'_>]) -> Result<(), KernelError> {
     Ok(())
 }
 
-fn centres<M: Math>(grid: &CubeGrid, crval: [f64; 2], numerics: Numerics) -> Centres {
+fn centres<M: Math>(grid: &CubeGrid, crval: [f64; 2]) -> Centres {
     let [nx, ny, nz] = grid.naxis;
     let wcs = grid.gnomonic();
     let mut found = Centres {
@@ -490,7 +493,8 @@ fn centres<M: Math>(grid: &CubeGrid, crval: [f64; 2], numerics: Numerics) -> Cen
         x: Vec::with_capacity(nx * ny),
         y: Vec::with_capacity(nx * ny),
         cos: Vec::with_capacity(nx * ny),
-        lambda: plane_wavelengths(&grid.spectral, nz, numerics),
+        lambda: (1..=nz).map(|l| grid.spectral.lambda::<M>(l as f64)).collect(),
+        height: (1..=nz).map(|l| grid.spectral.height::<M>(l as f64)).collect(),
     };
     for i in 0..nx {
         for j in 0..ny {
