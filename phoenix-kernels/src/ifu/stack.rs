@@ -199,6 +199,11 @@ impl<'a> Stack<'a> {
         &self.limits
     }
 
+    /// Returns the wavelength of each plane, Angstrom.
+    pub fn wavelengths(&self) -> &[f64] {
+        &self.centres.lambda
+    }
+
     /// Returns the number of planes of a window.
     pub fn window_planes(&self) -> usize {
         self.window
