@@ -13,7 +13,9 @@ use phoenix_core::header::Header;
 use phoenix_core::id::{Digest, JobId, Tag};
 use phoenix_core::product::{Hdu, HduData, Pixels, Product, StoredProduct};
 use phoenix_core::provenance::Record;
-use phoenix_core::traits::{CubeHdu, CubeLayout, JobSink, ProductSink, ReadError, SinkError, SinkFactory, SlabWriter};
+use phoenix_core::traits::{
+    Committed, CubeHdu, CubeLayout, JobSink, ProductSink, ReadError, SinkError, SinkFactory, SlabWriter,
+};
 
 use crate::digest::Sha256Stream;
 use crate::sink::stamp;
@@ -85,6 +87,10 @@ impl SinkFactory for MemorySinks {
             entries: Entries::default(),
             sinks: self.clone(),
         }))
+    }
+
+    fn committed(&self, _record: &Record) -> Result<Option<Committed>, SinkError> {
+        Ok(None)
     }
 }
 

@@ -14,9 +14,9 @@ use std::path::{Path, PathBuf};
 use phoenix_core::id::JobId;
 use phoenix_core::product::StoredProduct;
 use phoenix_core::provenance::Record;
-use phoenix_core::traits::{CubeLayout, JobSink, ProductSink, SinkError, SinkFactory, SlabWriter};
+use phoenix_core::traits::{Committed, CubeLayout, JobSink, ProductSink, SinkError, SinkFactory, SlabWriter};
 
-use staging::{Finished, Staging, sync_folder};
+use staging::{Staging, sync_folder};
 
 use crate::fits::{FitsError, FitsWriter, WriteOptions};
 
@@ -129,6 +129,12 @@ impl SinkFactory for DirSinks {
             directory: self.directory.clone(),
         }))
     }
+
+    fn committed(&self, record: &Record) -> Result<Option<Committed>, SinkError> {
+        let folder = self.folder(&record.job);
+        beside::committed(&folder, record, &self.directory)
+            .map_err(|source| system(record.job.as_str(), &folder, source))
+    }
 }
 
 /// The sink of one job with a folder of its own.
@@ -216,6 +222,11 @@ impl SinkFactory for FlatSinks {
             inputs: self.inputs.clone(),
         }))
     }
+
+    fn committed(&self, _record: &Record) -> Result<Option<Committed>, SinkError> {
+        // Among other files there is no telling which of them belong together.
+        Ok(None)
+    }
 }
 
 /// The sink of one job whose products go among other files.
@@ -257,16 +268,18 @@ impl JobSink for FlatSink {
 
     fn commit(mut self: Box<Self>, record: &Record) -> Result<Vec<StoredProduct>, SinkError> {
         let finished = self.staging.finish(record, None)?;
-        let names: Vec<&str> = finished.iter().flat_map(Finished::files).collect();
+        let names = finished
+            .iter()
+            .flat_map(|product| [product.product.clone(), provenance_name(&product.product)]);
         let mut placed: Vec<PathBuf> = Vec::new();
         for name in names {
-            let place = self.folder.join(name);
+            let place = self.folder.join(&name);
             let is_new = !place.exists();
-            if let Err(source) = fs::rename(self.staging.folder().join(name), &place) {
+            if let Err(source) = fs::rename(self.staging.folder().join(&name), &place) {
                 for new in placed {
                     let _ = fs::remove_file(new);
                 }
-                return Err(system(name, &place, source));
+                return Err(system(&name, &place, source));
             }
             if is_new {
                 placed.push(place);

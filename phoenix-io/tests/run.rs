@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use phoenix_core::engine::{Engine, RunIo, RunReport};
 use phoenix_core::observe::{Event, JobEnd, Observer};
-use phoenix_core::plan::Plan;
+use phoenix_core::plan::{Plan, PlannedJob};
 use phoenix_core::traits::{FrameReader, JobStore, Stage};
 use phoenix_io::sink::Beside;
 use phoenix_io::{DirSinks, FitsReader, MemoryReader, MemorySinks, RunLock, SqliteState, ThreadExecutor, read_product};
@@ -134,6 +134,34 @@ fn a_truncated_frame_fails_its_job_and_not_the_others() {
     assert_eq!(products(&out).len(), 4);
 }
 
+#[test]
+fn a_job_that_was_committed_and_not_recorded_is_not_done_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = night(folder.path(), 2);
+    let out = folder.path().join("out");
+    run(&plan, &out, 1, Duration::ZERO, &Arc::default());
+    let before = products(&out);
+    // As a process leaves it that is killed between the two.
+    let forget = || {
+        let state = SqliteState::open(out.join("state.db")).unwrap();
+        let mut record = state.get(&"ob/1:make".into()).unwrap().unwrap();
+        (record.stage, record.products) = (Stage::Fetched, Vec::new());
+        state.put(&record).unwrap();
+    };
+    let again = |what: &str, expected: &str| {
+        forget();
+        let ends = Arc::new(Ends::default());
+        assert!(run(&plan, &out, 1, Duration::ZERO, &ends).is_success());
+        assert_eq!(ends.0.lock().unwrap()["ob/1:make"], [expected], "{what}");
+        assert_eq!(products(&out), before);
+    };
+    again("whole", "skipped");
+    std::fs::write(out.join("work/ob_1:make/CUBE.fits"), "something else").unwrap();
+    again("changed", "done");
+    std::fs::remove_file(out.join("work/ob_1:make/CUBE.fits")).unwrap();
+    again("lost", "done");
+}
+
 /// The process that is killed: it runs the night in the folder that it is given.
 #[test]
 fn the_process_that_is_killed() {
@@ -178,14 +206,21 @@ fn a_run_that_is_killed_at_any_point_resumes_to_the_same_bits() {
             child.kill().unwrap();
             child.wait().unwrap();
         }
-        let done_before: Vec<String> = SqliteState::open(out.join("state.db"))
-            .unwrap()
-            .all()
-            .unwrap()
-            .into_iter()
-            .filter(|record| record.stage >= Stage::Processed)
-            .map(|record| record.job.to_string())
+        // Recorded, or committed a moment before the kill: the folder of a job appears when it is whole.
+        let sinks = DirSinks::new(&out);
+        let is_visible = |job: &&PlannedJob| sinks.folder(&job.id).exists();
+        let done_before: Vec<String> = plan
+            .jobs
+            .iter()
+            .filter(is_visible)
+            .map(|job| job.id.to_string())
             .collect();
+        let state = SqliteState::open(out.join("state.db")).unwrap();
+        for record in state.all().unwrap() {
+            let is_done = done_before.contains(&record.job.to_string());
+            assert!(record.stage < Stage::Processed || is_done, "{record:?}");
+        }
+        drop(state);
         n_partial += u32::from(!done_before.is_empty() && done_before.len() < plan.jobs.len());
         let ends = Arc::new(Ends::default());
         assert!(run(&plan, &out, 2, Duration::ZERO, &ends).is_success());

@@ -6,7 +6,7 @@ use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
-use super::{ANY_TAG, Engine, RunIo, is_processed, processed, same_work, state};
+use super::{ANY_TAG, Engine, RunIo, is_interrupted, is_processed, processed, same_work, state};
 use crate::association::Fill;
 use crate::caveat::Caveat;
 use crate::frame::FrameRef;
@@ -15,7 +15,9 @@ use crate::observe::Event;
 use crate::plan::{InputSource, Plan, PlannedJob, Resources};
 use crate::product::StoredProduct;
 use crate::provenance::Record;
-use crate::traits::{Halt, InputSet, JobRecord, Outcome, RecipeDyn, RecipeError, RecipeSpec, RunContext, StateError};
+use crate::traits::{
+    Committed, Halt, InputSet, JobRecord, Outcome, RecipeDyn, RecipeError, RecipeSpec, RunContext, StateError,
+};
 
 /// What one job ended with, before the run takes notice.
 #[derive(Debug)]
@@ -67,7 +69,7 @@ impl Work<'_> {
         match catch_unwind(AssertUnwindSafe(|| self.perform_unguarded(&found, start))) {
             Ok(end) => end,
             Err(panic) => End::Failed {
-                record: found,
+                record: state::fetched(&found),
                 error: RecipeError::Panicked {
                     message: panic_message(&*panic),
                 },
@@ -81,15 +83,22 @@ impl Work<'_> {
             return self.skip(found);
         }
         self.engine.observer.on(&Event::JobStarted { job: &self.job.id });
-        let mut record = state::restarted(found);
-        if let Err(error) = self.restart(found, &record) {
+        if let Err(error) = self.restart(found) {
             return End::Unrecorded(error);
         }
-        match self.process(&mut record) {
-            Ok((products, provenance, outcome)) => {
+        let mut record = state::restarted(found);
+        match self.process(found, &mut record) {
+            Ok(Made::Now(products, provenance, outcome)) => {
                 let record = processed(&record, products, provenance.caveats, start.elapsed().as_secs_f64());
                 match self.io.jobs.put(&record) {
                     Ok(()) => End::Done { record, outcome },
+                    Err(error) => End::Unrecorded(error),
+                }
+            }
+            Ok(Made::Before(committed)) => {
+                let record = processed(&record, committed.products, committed.caveats, 0.0);
+                match self.io.jobs.put(&record) {
+                    Ok(()) => End::Skipped { record },
                     Err(error) => End::Unrecorded(error),
                 }
             }
@@ -105,7 +114,7 @@ impl Work<'_> {
     /// Enters that the job is done again, and with it everything that was made from its products.
     ///
     /// Jobs below come first: at no moment may one of them count as done whose input is about to change.
-    fn restart(&self, found: &JobRecord, restarted: &JobRecord) -> Result<(), StateError> {
+    fn restart(&self, found: &JobRecord) -> Result<(), StateError> {
         let mut made_anew = BTreeSet::from([&self.job.id]);
         for job in &self.plan.jobs {
             if !job.producers().any(|producer| made_anew.contains(producer)) {
@@ -116,11 +125,11 @@ impl Work<'_> {
                 self.io.jobs.put(&state::restarted(&below))?;
             }
         }
-        if found == restarted {
-            Ok(())
-        } else {
-            self.io.jobs.put(restarted)
+        // That an attempt was interrupted must stay known until its products have been looked for.
+        if is_processed(found) || found.halt.is_some() {
+            self.io.jobs.put(&state::restarted(found))?;
         }
+        Ok(())
     }
 
     /// Leaves a job as it is, but for a block from a run in which a job above it failed.
@@ -151,7 +160,7 @@ impl Work<'_> {
             })
     }
 
-    fn process(&self, job_record: &mut JobRecord) -> Result<(Vec<StoredProduct>, Record, Outcome), Fault> {
+    fn process(&self, found: &JobRecord, job_record: &mut JobRecord) -> Result<Made, Fault> {
         let recipe = self
             .engine
             .instrument
@@ -161,10 +170,15 @@ impl Work<'_> {
             })?;
         let frames = self.bind()?;
         let mut provenance = self.provenance(recipe.spec_dyn(), &frames);
+        if is_interrupted(found)
+            && let Some(committed) = self.io.sinks.committed(&provenance).map_err(RecipeError::from)?
+        {
+            return Ok(Made::Before(committed));
+        }
         *job_record = state::fetched(job_record);
         self.io.jobs.put(job_record).map_err(Fault::State)?;
         let (products, outcome) = self.run(recipe, &frames, &mut provenance)?;
-        Ok((products, provenance, outcome))
+        Ok(Made::Now(products, provenance, outcome))
     }
 
     fn run(
@@ -269,6 +283,14 @@ impl Work<'_> {
             caveats,
         }
     }
+}
+
+/// Where the products of a job come from.
+enum Made {
+    /// The recipe made them.
+    Now(Vec<StoredProduct>, Record, Outcome),
+    /// An attempt committed them whose process died before it could record it.
+    Before(Committed),
 }
 
 enum Fault {

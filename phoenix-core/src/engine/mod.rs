@@ -29,7 +29,7 @@ pub use inputs::ANY_TAG;
 pub use memory::MemoryJobs;
 pub use report::{JobOutcome, JobReport, RunReport};
 pub use schedule::{Admitted, Schedule};
-pub use state::{blocked, failed, fetched, is_processed, processed, restarted, same_work};
+pub use state::{blocked, failed, fetched, is_interrupted, is_processed, processed, restarted, same_work};
 
 use crate::cancel::CancelToken;
 use crate::id::TaskId;

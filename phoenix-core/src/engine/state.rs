@@ -18,6 +18,11 @@ pub fn is_processed(record: &JobRecord) -> bool {
     record.stage >= Stage::Processed
 }
 
+/// Tells whether processing began and nobody knows how it ended: the process died.
+pub fn is_interrupted(record: &JobRecord) -> bool {
+    record.stage == Stage::Fetched && record.halt.is_none()
+}
+
 /// Returns the record of a job that must be done again from the start; only the count of attempts is kept.
 #[must_use]
 pub fn restarted(record: &JobRecord) -> JobRecord {

@@ -13,8 +13,8 @@ pub use associator::{AssociateError, Associator};
 pub use ingestor::{IngestCapability, IngestError, IngestOptions, IngestReceipt, IngestStatus, Ingestor};
 pub use instrument::{CompanionSpec, DeliverySpec, Instrument};
 pub use ports::{
-    ColumnSource, CubeHdu, CubeLayout, FrameReader, HduInfo, HduKind, JobSink, ProductSink, ReadError, SinkError,
-    SinkFactory, SlabWriter,
+    ColumnSource, Committed, CubeHdu, CubeLayout, FrameReader, HduInfo, HduKind, JobSink, ProductSink, ReadError,
+    SinkError, SinkFactory, SlabWriter,
 };
 pub use recipe::{
     InputSet, InputSpec, Outcome, ParamSpec, Recipe, RecipeDyn, RecipeError, RecipeSpec, ResourceModel, RunContext,

@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::caveat::Caveat;
 use crate::error::Status;
 use crate::frame::FrameRef;
 use crate::header::Header;
@@ -274,6 +275,15 @@ pub trait JobSink: ProductSink {
     fn commit(self: Box<Self>, record: &Record) -> Result<Vec<StoredProduct>, SinkError>;
 }
 
+/// What an earlier attempt at a job committed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Committed {
+    /// The products, in the order in which they were put.
+    pub products: Vec<StoredProduct>,
+    /// The reservations that were known when they were committed.
+    pub caveats: Vec<Caveat>,
+}
+
 /// Opens a sink for each job.
 pub trait SinkFactory: fmt::Debug + Send + Sync {
     /// Opens the sink of a job; leavings of an earlier, interrupted attempt are removed.
@@ -281,4 +291,13 @@ pub trait SinkFactory: fmt::Debug + Send + Sync {
     /// # Errors
     /// If the system refuses.
     fn open(&self, job: &JobId) -> Result<Box<dyn JobSink>, SinkError>;
+
+    /// Returns what an attempt committed that ended before its result was recorded.
+    ///
+    /// Only products count that are intact and whose provenance is `record`, reservations aside; a sink that does not
+    /// outlive the process has none.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    fn committed(&self, record: &Record) -> Result<Option<Committed>, SinkError>;
 }

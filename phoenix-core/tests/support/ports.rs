@@ -8,7 +8,8 @@ use phoenix_core::id::{Digest, JobId};
 use phoenix_core::product::{PlaneSource, Product, StoredProduct, Table};
 use phoenix_core::provenance::Record;
 use phoenix_core::traits::{
-    ColumnSource, CubeLayout, FrameReader, HduInfo, JobSink, ProductSink, ReadError, SinkError, SinkFactory, SlabWriter,
+    ColumnSource, Committed, CubeLayout, FrameReader, HduInfo, JobSink, ProductSink, ReadError, SinkError, SinkFactory,
+    SlabWriter,
 };
 
 /// Contents by location.
@@ -90,6 +91,10 @@ impl SinkFactory for FakeSinks {
             products: Vec::new(),
             store: self.0.clone(),
         }))
+    }
+
+    fn committed(&self, _record: &Record) -> Result<Option<Committed>, SinkError> {
+        Ok(None)
     }
 }
 

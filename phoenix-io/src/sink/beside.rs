@@ -1,13 +1,17 @@
 //! The provenance record as JSON beside each product.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
 use phoenix_core::frame::FrameRef;
 use phoenix_core::id::{Digest, Tag};
+use phoenix_core::product::StoredProduct;
 use phoenix_core::provenance::Record;
+use phoenix_core::traits::Committed;
 use serde::{Deserialize, Serialize};
+
+use crate::digest;
 
 /// What lies beside a product: what it is, and what it was made of.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,13 +24,30 @@ pub struct Beside {
     pub digest: Digest,
     /// Its size in bytes.
     pub size_bytes: u64,
+    /// Its place among the products of the job, counted from 0.
+    pub place: usize,
     /// What it was made of; locations inside the run's directory are relative to it.
     pub provenance: Record,
 }
 
+impl Beside {
+    /// Returns the receipt once the files are in a folder.
+    pub(super) fn stored_in(self, folder: &Path) -> StoredProduct {
+        StoredProduct {
+            location: folder.join(&self.product).display().to_string(),
+            tag: self.tag,
+            name: self.product,
+            digest: self.digest,
+            size_bytes: self.size_bytes,
+        }
+    }
+}
+
+const SUFFIX: &str = ".provenance.json";
+
 /// Returns the name of the file beside a product: `DATACUBE_FINAL.fits` has `DATACUBE_FINAL.provenance.json`.
 pub fn provenance_name(product: &str) -> String {
-    format!("{}.provenance.json", product.strip_suffix(".fits").unwrap_or(product))
+    format!("{}{SUFFIX}", product.strip_suffix(".fits").unwrap_or(product))
 }
 
 /// Returns the record with locations inside `directory` made relative to it.
@@ -50,4 +71,43 @@ pub(super) fn write(folder: &Path, beside: &Beside) -> io::Result<()> {
     let mut file = File::create_new(folder.join(provenance_name(&beside.product)))?;
     file.write_all(text.as_bytes())?;
     file.sync_all()
+}
+
+/// Returns the products in a job's folder if all of them are intact and were made as `record` says.
+pub(super) fn committed(folder: &Path, record: &Record, directory: &Path) -> io::Result<Option<Committed>> {
+    let expected = relocatable(record, Some(directory));
+    let mut found: Vec<Beside> = Vec::new();
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let path = entry?.path();
+        if !path.to_string_lossy().ends_with(SUFFIX) {
+            continue;
+        }
+        let Ok(beside) = serde_json::from_slice::<Beside>(&fs::read(&path)?) else {
+            return Ok(None);
+        };
+        let made_alike = Record {
+            caveats: expected.caveats.clone(),
+            ..beside.provenance.clone()
+        };
+        if made_alike != expected || !is_intact(folder, &beside) {
+            return Ok(None);
+        }
+        found.push(beside);
+    }
+    found.sort_by_key(|beside| beside.place);
+    let caveats = found.first().map(|beside| beside.provenance.caveats.clone());
+    Ok(caveats.map(|caveats| Committed {
+        products: found.into_iter().map(|beside| beside.stored_in(folder)).collect(),
+        caveats,
+    }))
+}
+
+fn is_intact(folder: &Path, beside: &Beside) -> bool {
+    digest::sha256_of_file(folder.join(&beside.product))
+        .is_ok_and(|hex| beside.digest.as_str() == format!("sha256:{hex}"))
 }

@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use phoenix_core::header::Header;
 use phoenix_core::id::{Digest, Tag};
-use phoenix_core::product::{Product, StoredProduct};
+use phoenix_core::product::Product;
 use phoenix_core::provenance::Record;
 use phoenix_core::traits::{CubeLayout, SinkError, SlabWriter};
 
-use super::{beside, encode, provenance_name, system};
+use super::{Beside, beside, encode, provenance_name, system};
 use crate::digest;
 use crate::fits::{FitsError, FitsWriter, WriteOptions};
 
@@ -27,34 +27,6 @@ struct Entry {
 }
 
 type Entries = Arc<Mutex<Vec<Entry>>>;
-
-/// A product whose file is sealed.
-#[derive(Debug)]
-pub(super) struct Finished {
-    tag: Tag,
-    name: String,
-    beside: String,
-    digest: Digest,
-    size_bytes: u64,
-}
-
-impl Finished {
-    /// Returns the names of its files.
-    pub(super) fn files(&self) -> [&str; 2] {
-        [&self.name, &self.beside]
-    }
-
-    /// Returns the receipt once the files are in a folder.
-    pub(super) fn stored_in(self, folder: &Path) -> StoredProduct {
-        StoredProduct {
-            location: folder.join(&self.name).display().to_string(),
-            tag: self.tag,
-            name: self.name,
-            digest: self.digest,
-            size_bytes: self.size_bytes,
-        }
-    }
-}
 
 /// The folder and what is in it; removed when dropped.
 #[derive(Debug)]
@@ -129,11 +101,11 @@ impl Staging {
     }
 
     /// Seals every product, with its provenance beside it.
-    pub(super) fn finish(&mut self, record: &Record, directory: Option<&Path>) -> Result<Vec<Finished>, SinkError> {
+    pub(super) fn finish(&mut self, record: &Record, directory: Option<&Path>) -> Result<Vec<Beside>, SinkError> {
         let entries = std::mem::take(&mut *self.entries());
         let relocatable = beside::relocatable(record, directory);
         let mut finished = Vec::with_capacity(entries.len());
-        for entry in entries {
+        for (place_in_job, entry) in entries.into_iter().enumerate() {
             let Entry { tag, name, writer } = entry;
             let mut writer = writer.ok_or_else(|| SinkError::Invalid {
                 name: name.clone(),
@@ -144,21 +116,16 @@ impl Staging {
             encode::stamp(writer.header_mut(0).map_err(faulty)?, &name, record);
             let written = writer.finish().map_err(faulty)?;
             let hex = digest::sha256_of_file(&place).map_err(|source| system(&name, &place, source))?;
-            let beside = beside::Beside {
+            let beside = Beside {
                 product: name.clone(),
                 tag,
                 digest: Digest::from(format!("sha256:{hex}")),
                 size_bytes: written.bytes,
+                place: place_in_job,
                 provenance: relocatable.clone(),
             };
             beside::write(&self.folder, &beside).map_err(|source| system(&name, &place, source))?;
-            finished.push(Finished {
-                beside: provenance_name(&name),
-                tag: beside.tag,
-                digest: beside.digest,
-                size_bytes: beside.size_bytes,
-                name,
-            });
+            finished.push(beside);
         }
         Ok(finished)
     }
