@@ -1,1 +1,51 @@
-//! PHOENIX, ESO's science-grade production line, as a library
+//! PHOENIX, ESO's science-grade production line, as a library to embed.
+//!
+//! | you want | use |
+//! |---|---|
+//! | typed products of a few frames | [`default_registry`], [`core::engine::Engine`], [`io`] |
+//! | one recipe on one set of frames | [`single`], [`sof`] |
+//! | a whole night, from store to archive | [`line`] (feature `archive`) |
+//! | the parts | [`core`], [`io`], [`qc`], [`archive`], [`muse`], [`sim`] |
+//!
+//! Features: `muse` (instrument), `archive` (stores, standard, the line), `plot` (previews), `tables` (trends and
+//! catalogues on polars), `sim` (simulators); all but `sim` are on by default.
+
+pub mod controls;
+#[cfg(all(feature = "archive", feature = "muse", feature = "sim"))]
+pub mod demo;
+#[cfg(feature = "archive")]
+pub mod line;
+pub mod machine;
+pub mod single;
+pub mod sof;
+
+#[cfg(feature = "archive")]
+pub use phoenix_archive as archive;
+pub use phoenix_core as core;
+pub use phoenix_core::prelude;
+pub use phoenix_io as io;
+#[cfg(feature = "muse")]
+pub use phoenix_muse as muse;
+#[cfg(feature = "archive")]
+pub use phoenix_qc as qc;
+#[cfg(feature = "sim")]
+pub use phoenix_sim as sim;
+
+use phoenix_core::registry::Registry;
+
+/// The instruments that are built in cannot be set up: a rule file of the build is wrong.
+#[derive(Debug, thiserror::Error)]
+#[error("the built-in instruments cannot be set up")]
+pub struct SetupError(#[source] Box<dyn std::error::Error + Send + Sync>);
+
+/// Returns a registry with every instrument that is built in.
+///
+/// # Errors
+/// If an instrument's own rules are wrong, which its tests exclude.
+pub fn default_registry() -> Result<Registry, SetupError> {
+    #[allow(unused_mut, reason = "no instrument may be built in")]
+    let mut registry = Registry::new();
+    #[cfg(feature = "muse")]
+    phoenix_muse::register(&mut registry).map_err(|error| SetupError(Box::new(error)))?;
+    Ok(registry)
+}

@@ -1,0 +1,213 @@
+//! The command line, as `design/house.md` section 7 fixes it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use phoenix::line::{Numerics, ReviewPolicy, Step};
+
+/// ESO's science-grade production line: from a night's frames to archived, quality-controlled products.
+#[derive(Debug, Parser)]
+#[command(name = "phoenix", version, max_term_width = 100, disable_help_subcommand = true, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    /// How answers are printed.
+    #[command(flatten)]
+    pub(crate) output: Output,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 all good; 1 it ran to the end and something failed, is incomplete or was found \
+    wrong; 2 usage, configuration or unreadable input, nothing started; 130 stopped by a signal.";
+
+/// How answers are printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Args)]
+pub(crate) struct Output {
+    /// Print one JSON document on standard output, and events as JSON lines on standard error
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Print nothing unless something is wrong
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+}
+
+impl Output {
+    /// Finds the output options before anything else is read, so that errors of usage obey them too.
+    pub(crate) fn scan(words: &[String]) -> Self {
+        let options = || words.iter().take_while(|word| *word != "--");
+        Self {
+            json: options().any(|word| word == "--json"),
+            quiet: options().any(|word| word == "--quiet" || word == "-q"),
+        }
+    }
+}
+
+/// What a command may take from the machine.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Args)]
+pub(crate) struct Machine {
+    /// Resident memory that may be used, e.g. 800M or 2GiB [default: half of what the process may use]
+    #[arg(long, value_name = "SIZE", value_parser = crate::size::parse)]
+    pub(crate) memory: Option<u64>,
+    /// Threads that may be used [default: all cores]
+    #[arg(long, value_name = "N", value_parser = threads)]
+    pub(crate) threads: Option<usize>,
+}
+
+/// Reads a number of threads.
+pub(crate) fn threads(text: &str) -> Result<usize, String> {
+    text.parse()
+        .ok()
+        .filter(|threads| *threads > 0)
+        .ok_or_else(|| format!("{text:?} is no number of threads from 1 on"))
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Simulate a small MUSE night, run the whole line on it and compare with the truth
+    Demo(DemoArgs),
+    /// Run one recipe on a set of frames, as `esorex NAME SOF` does
+    #[command(
+        override_usage = "phoenix recipe NAME SOF [--PARAM=VALUE ...] [--numerics=eso|phoenix] [--out DIR]\n       \
+        phoenix recipe --list\n       phoenix recipe NAME --help"
+    )]
+    Recipe,
+    /// Show what `run` would do with the same options; writes nothing
+    Plan(RunArgs),
+    /// Run the line on one or more nights: select, process, score, review, convert, ingest
+    Run(RunArgs),
+    /// Show how far a run has come
+    Status(FolderArgs),
+    /// Continue a run that was stopped or killed
+    Resume(ResumeArgs),
+    /// List products that wait for a decision, or accept and reject them
+    Review(ReviewArgs),
+    /// Check files against the archive's science-data-product standard
+    #[command(subcommand)]
+    Sdp(SdpCommand),
+}
+
+/// Options of `demo`.
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Folder for archive and run; absent or empty
+    #[arg(long, value_name = "DIR", default_value = "phoenix-out")]
+    pub(crate) out: PathBuf,
+    /// Seed of the simulated night
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// What may be taken from the machine
+    #[command(flatten)]
+    pub(crate) machine: Machine,
+}
+
+/// Options of `run` and `plan`.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("when").required(true).multiple(true).args(["night", "from", "month"]))]
+pub(crate) struct RunArgs {
+    /// Instrument, e.g. MUSE
+    #[arg(long, value_name = "NAME")]
+    pub(crate) instrument: String,
+    /// Night, named by the date of its evening
+    #[arg(long, value_name = "YYYY-MM-DD", conflicts_with_all = ["from", "month"])]
+    pub(crate) night: Option<String>,
+    /// First of several nights
+    #[arg(long, value_name = "YYYY-MM-DD", requires = "to", conflicts_with = "month")]
+    pub(crate) from: Option<String>,
+    /// Last of several nights
+    #[arg(long, value_name = "YYYY-MM-DD", requires = "from")]
+    pub(crate) to: Option<String>,
+    /// All nights of a month
+    #[arg(long, value_name = "YYYY-MM")]
+    pub(crate) month: Option<String>,
+    /// Store that is read: a path, file:// or s3://
+    #[arg(long, value_name = "URL")]
+    pub(crate) archive: String,
+    /// Store that receives the products [default: the archive]
+    #[arg(long, value_name = "URL")]
+    pub(crate) deliver_to: Option<String>,
+    /// Who decides what is delivered: none, auto (all green), manual
+    #[arg(long, value_name = "POLICY", default_value_t = ReviewPolicy::Auto)]
+    pub(crate) review: ReviewPolicy,
+    /// Arithmetic: phoenix, or eso (equal to ESO's pipeline, its defects included)
+    #[arg(long, value_name = "NUMERICS", default_value_t = Numerics::Phoenix)]
+    pub(crate) numerics: Numerics,
+    /// Backend that executes the recipes: native
+    #[arg(long, value_name = "NAME", default_value = "native")]
+    pub(crate) backend: String,
+    /// Parameter of a recipe, RECIPE.NAME=VALUE; may be given many times
+    #[arg(long = "param", value_name = "RECIPE.NAME=VALUE")]
+    pub(crate) params: Vec<String>,
+    /// Do only this step, on what earlier steps left in DIR
+    #[arg(long, value_name = "STEP")]
+    pub(crate) step: Option<Step>,
+    /// Do only this job; may be given many times
+    #[arg(long = "job", value_name = "ID")]
+    pub(crate) jobs: Vec<String>,
+    /// Show what would be done and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Folder of the run
+    #[arg(long, value_name = "DIR", default_value = "phoenix-out")]
+    pub(crate) out: PathBuf,
+    /// What may be taken from the machine
+    #[command(flatten)]
+    pub(crate) machine: Machine,
+}
+
+/// The folder of a run.
+#[derive(Debug, Args)]
+pub(crate) struct FolderArgs {
+    /// Folder of the run
+    #[arg(value_name = "DIR", default_value = "phoenix-out")]
+    pub(crate) out: PathBuf,
+}
+
+/// Options of `resume`.
+#[derive(Debug, Args)]
+pub(crate) struct ResumeArgs {
+    /// Folder of the run
+    #[arg(value_name = "DIR", default_value = "phoenix-out")]
+    pub(crate) out: PathBuf,
+    /// Try again what failed before
+    #[arg(long)]
+    pub(crate) retry: bool,
+    /// What may be taken from the machine
+    #[command(flatten)]
+    pub(crate) machine: Machine,
+}
+
+/// Options of `review`.
+#[derive(Debug, Args)]
+pub(crate) struct ReviewArgs {
+    /// Folder of the run
+    #[arg(value_name = "DIR", default_value = "phoenix-out")]
+    pub(crate) out: PathBuf,
+    /// Job to accept; may be given many times
+    #[arg(long, value_name = "ID")]
+    pub(crate) accept: Vec<String>,
+    /// Job to reject; may be given many times
+    #[arg(long, value_name = "ID")]
+    pub(crate) reject: Vec<String>,
+    /// Why, kept with the decision
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) because: Option<String>,
+}
+
+/// The commands of `sdp`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SdpCommand {
+    /// Check files; one line per finding, FILE:PLACE: severity: rule-id: KEYWORD: message
+    Validate(ValidateArgs),
+}
+
+/// Options of `sdp validate`.
+#[derive(Debug, Args)]
+pub(crate) struct ValidateArgs {
+    /// How strictly: strict, tolerant
+    #[arg(long, value_name = "PROFILE", default_value = "strict", value_parser = ["strict", "tolerant"])]
+    pub(crate) profile: String,
+    /// Files or folders
+    #[arg(value_name = "PATH", required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+}

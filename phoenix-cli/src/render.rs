@@ -1,0 +1,59 @@
+//! Answers as text for people; pure, so that snapshots can hold it.
+
+mod demo;
+mod plan;
+mod recipe;
+mod status;
+
+pub(crate) use demo::demo;
+pub(crate) use plan::plan;
+pub(crate) use recipe::{recipe_help, recipe_list, recipe_run};
+pub(crate) use status::{review_list, status};
+
+use console::style;
+
+use crate::failure::Failure;
+
+/// Writes an error with its causes, innermost last, and what to do.
+pub(crate) fn failure(failure: &Failure) -> String {
+    let mut text = String::new();
+    for (depth, message) in failure.chain.iter().enumerate() {
+        let lead = if depth == 0 {
+            style("error").red().bold().for_stderr().to_string()
+        } else {
+            "  because".to_owned()
+        };
+        text.push_str(&format!("{lead}: {}\n", message.replace('\n', "\n    ")));
+    }
+    if let Some(hint) = &failure.hint {
+        text.push_str(&format!("{}: {hint}\n", style("hint").cyan().for_stderr()));
+    }
+    text
+}
+
+/// Returns "1 frame" or "2 frames".
+pub(crate) fn count(n: usize, noun: &str) -> String {
+    if n == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{n} {noun}s")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::failure::{Exit, Failure};
+
+    #[test]
+    fn causes_stand_below_the_error_and_the_hint_last() {
+        let failure = Failure::message(Exit::Usage, "recipe muse_x is not known")
+            .within("command line")
+            .with_hint("phoenix recipe --list");
+        let text = console::strip_ansi_codes(&super::failure(&failure)).into_owned();
+        insta::assert_snapshot!(text, @r"
+        error: command line
+          because: recipe muse_x is not known
+        hint: phoenix recipe --list
+        ");
+    }
+}

@@ -1,0 +1,85 @@
+//! A plan as text.
+
+use console::style;
+use phoenix::core::association::Fill;
+use phoenix::core::plan::{InputSource, Plan, PlannedJob, Readiness};
+
+use super::count;
+
+/// Writes a plan: jobs with inputs, calibrations and what keeps them from running; then what was left out.
+pub(crate) fn plan(plan: &Plan) -> String {
+    let mut lines = vec![format!(
+        "{} {}: {}",
+        style(&plan.instrument).bold(),
+        plan.label,
+        count(plan.jobs.len(), "job")
+    )];
+    for job in &plan.jobs {
+        lines.push(String::new());
+        job_lines(job, &mut lines);
+    }
+    if !plan.left_out.is_empty() {
+        lines.push(String::new());
+        lines.push(format!("left out: {}", count(plan.left_out.len(), "frame")));
+        for left in &plan.left_out {
+            lines.push(format!("  {}: {}", left.frame, left.reason));
+        }
+    }
+    lines.join("\n") + "\n"
+}
+
+fn job_lines(job: &PlannedJob, lines: &mut Vec<String>) {
+    let mark = match &job.readiness {
+        Readiness::Ready => style("●").green(),
+        Readiness::Unsupported { .. } => style("○").yellow(),
+        Readiness::Incomplete { .. } => style("○").red(),
+    };
+    lines.push(format!("{mark} {}", style(&job.id).bold()));
+    if job.recipe.as_str() != job.task.as_str() {
+        lines.push(format!("    recipe {}", job.recipe));
+    }
+    for (tag, frames) in inputs_by_tag(job) {
+        lines.push(format!("    {tag} × {frames}"));
+    }
+    for slot in &job.slots {
+        match &slot.fill {
+            Fill::Filled {
+                level, dt_days, reason, ..
+            } => lines.push(format!(
+                "    {}: level {}, {dt_days:+.1} d ({reason})",
+                slot.tag, level.0
+            )),
+            Fill::Pending { producer } => lines.push(format!("    {}: from {producer}", slot.tag)),
+            Fill::Missing { reason } => {
+                let need = if slot.required {
+                    "missing"
+                } else {
+                    "not there, not needed"
+                };
+                lines.push(format!("    {}: {need} ({reason})", slot.tag));
+            }
+        }
+    }
+    match &job.readiness {
+        Readiness::Ready => {}
+        Readiness::Unsupported { reason } => lines.push(format!("    Unsupported: {reason}")),
+        Readiness::Incomplete { reasons } => {
+            lines.extend(reasons.iter().map(|reason| format!("    Incomplete: {reason}")));
+        }
+    }
+}
+
+fn inputs_by_tag(job: &PlannedJob) -> Vec<(String, usize)> {
+    let mut counts: Vec<(String, usize)> = Vec::new();
+    for input in &job.inputs {
+        let tag = match input {
+            InputSource::Frame { frame } => frame.tag.to_string(),
+            InputSource::Job { tag, .. } => tag.to_string(),
+        };
+        match counts.iter_mut().find(|(known, _)| *known == tag) {
+            Some((_, n)) => *n += 1,
+            None => counts.push((tag, 1)),
+        }
+    }
+    counts
+}

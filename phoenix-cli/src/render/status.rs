@@ -1,0 +1,120 @@
+//! The state of a run as text.
+
+use console::style;
+use phoenix::core::plan::Readiness;
+use phoenix::core::traits::{Halt, Stage};
+use phoenix::line::{JobSummary, LineReport, ScoreSummary};
+
+use super::count;
+
+/// Writes how every job stands and what was left out.
+pub(crate) fn status(report: &LineReport) -> String {
+    let done = report.jobs.iter().filter(|job| job.is_done()).count();
+    let mut lines = vec![format!(
+        "{} {}: {done} of {} done",
+        style(&report.instrument).bold(),
+        report.label,
+        count(report.jobs.len(), "job")
+    )];
+    for job in &report.jobs {
+        job_lines(job, &mut lines);
+    }
+    if !report.left_out.is_empty() {
+        lines.push(format!("left out: {}", count(report.left_out.len(), "frame")));
+        lines.extend(
+            report
+                .left_out
+                .iter()
+                .map(|left| format!("  {}: {}", left.frame, left.reason)),
+        );
+    }
+    if let Some(page) = &report.page {
+        lines.push(format!("report: {page}"));
+    }
+    lines.join("\n") + "\n"
+}
+
+/// Writes the jobs that wait for a decision, and how to decide.
+pub(crate) fn review_list(report: &LineReport) -> String {
+    let waiting: Vec<&JobSummary> = (report.jobs.iter())
+        .filter(|job| job.halt == Some(Halt::AwaitsReview))
+        .collect();
+    if waiting.is_empty() {
+        return "nothing waits for a review\n".to_owned();
+    }
+    let mut lines = vec![format!("{} to review", count(waiting.len(), "job"))];
+    for job in waiting {
+        job_lines(job, &mut lines);
+        for (parameter, reason) in job.scores.iter().flat_map(|score| &score.grey) {
+            lines.push(format!("    {parameter} is grey: {reason}"));
+        }
+    }
+    lines.push("decide with --accept ID or --reject ID, and --because TEXT; then `phoenix resume`".to_owned());
+    lines.join("\n") + "\n"
+}
+
+fn job_lines(job: &JobSummary, lines: &mut Vec<String>) {
+    let mark = if job.is_done() {
+        style("✔").green()
+    } else if job.is_faulty() {
+        style("✘").red()
+    } else {
+        style("…").yellow()
+    };
+    let scores: Vec<String> = job.scores.iter().map(score_words).collect();
+    lines.push(format!(
+        "{mark} {}  {} {}",
+        style(&job.job).bold(),
+        stage_word(job.stage),
+        scores.join(", ")
+    ));
+    match (&job.readiness, &job.halt) {
+        (Readiness::Unsupported { reason }, _) => lines.push(format!("    Unsupported: {reason}")),
+        (Readiness::Incomplete { reasons }, _) => {
+            lines.extend(reasons.iter().map(|reason| format!("    Incomplete: {reason}")));
+        }
+        (Readiness::Ready, Some(halt)) => lines.push(format!("    {}", halt_words(halt))),
+        (Readiness::Ready, None) => {}
+    }
+    lines.extend(
+        job.caveats
+            .iter()
+            .map(|caveat| format!("    caveat {}: {caveat}", caveat.code())),
+    );
+    lines.extend(job.delivered.iter().map(|receipt| format!("    → {}", receipt.address)));
+}
+
+fn score_words(score: &ScoreSummary) -> String {
+    let all = score.red + score.green + score.grey.len();
+    let grey = if score.grey.is_empty() {
+        String::new()
+    } else {
+        format!(", {} grey", score.grey.len())
+    };
+    format!(
+        "[result {}/{all}, best 0/{all}{grey}; flags {}]",
+        score.red, score.flags
+    )
+}
+
+fn stage_word(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Planned => "planned",
+        Stage::Fetched => "fetched",
+        Stage::Processed => "processed",
+        Stage::Scored => "scored",
+        Stage::Reviewed => "reviewed",
+        Stage::Converted => "converted",
+        Stage::Ingested => "ingested",
+    }
+}
+
+/// Tells why a job goes no further.
+pub(crate) fn halt_words(halt: &Halt) -> String {
+    match halt {
+        Halt::Failed { error, .. } => format!("failed: {error}"),
+        Halt::Blocked { because } => format!("blocked: {because}"),
+        Halt::Rejected { because } => format!("rejected: {because}"),
+        Halt::AwaitsReview => "waits for a review: `phoenix review`".to_owned(),
+    }
+}

@@ -1,0 +1,282 @@
+//! Step 9: name and convert to the archive's standard, check, and put whole files under their archive names.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use phoenix_archive::info::{BlockInfo, NightInfo};
+use phoenix_archive::sdp::check::{Profile, SdpFile, Severity, check};
+use phoenix_archive::sdp::convert::{Attachment, ConvertError, ConvertInput, InputHeader, convert};
+use phoenix_archive::sdp::names::preview_name;
+use phoenix_core::error::Status;
+use phoenix_core::frame::FrameRef;
+use phoenix_core::header::Header;
+use phoenix_core::product::{Product, StoredProduct};
+use phoenix_core::provenance::Record;
+use phoenix_core::traits::{DeliverySpec, FrameReader, JobRecord, ReadError, Stage};
+use phoenix_io::fits::FitsFile;
+use phoenix_io::{FitsReader, read_product};
+
+use super::config::Step;
+use super::fault::Fault;
+use super::folder::{part_of, publish, read_json, write_whole};
+use super::{Line, LineError};
+
+const PREVIEW: &str = "ANCILLARY.PREVIEW";
+
+/// A product in the archive's standard, before it is written.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Conversion {
+    /// The product; its name is the one in the archive.
+    pub product: Product,
+    /// The white-light image, if the instrument delivers one.
+    pub white: Option<Product>,
+    /// The preview: its name in the archive and its bytes.
+    pub preview: Option<(String, Vec<u8>)>,
+}
+
+/// What a conversion needs beside the product.
+#[derive(Debug)]
+pub struct ConvertSource<'a> {
+    /// The product as the recipe made it.
+    pub product: &'a Product,
+    /// Products of the same job, among which companions are found.
+    pub others: &'a [Product],
+    /// The provenance.
+    pub record: &'a Record,
+    /// The primary headers of the science inputs.
+    pub inputs: &'a [InputHeader],
+    /// What the standard wants to know of the pixels.
+    pub facts: &'a BTreeMap<String, f64>,
+    /// How the instrument delivers it.
+    pub delivery: &'a DeliverySpec,
+    /// What is known of the observing block.
+    pub block: Option<&'a BlockInfo>,
+    /// `DATE`.
+    pub date: &'a str,
+    /// The preview as PNG.
+    pub preview: Option<Vec<u8>>,
+}
+
+/// Converts one product; pure.
+///
+/// # Errors
+/// Every fault that keeps it from the archive's standard, at once.
+pub fn convert_product(source: ConvertSource<'_>) -> Result<Conversion, ConvertError> {
+    let companions = &source.delivery.companions;
+    let white = (source.others.iter()).find(|other| companions.iter().any(|companion| companion.tag == other.tag));
+    let mut input = ConvertInput {
+        product: source.product,
+        white,
+        record: source.record,
+        inputs: source.inputs,
+        facts: source.facts,
+        delivery: source.delivery,
+        block: source.block,
+        date: source.date,
+        attachments: &[],
+    };
+    let mut converted = convert(&input)?;
+    let mut preview = None;
+    if let Some(png) = source.preview {
+        // The preview is named after the product, whose name the first pass found.
+        let name = preview_name(&converted.product.name);
+        let attachment = Attachment {
+            name: name.clone(),
+            category: PREVIEW.to_owned(),
+            md5: phoenix_io::digest::md5_of_bytes(&png),
+        };
+        input.attachments = std::slice::from_ref(&attachment);
+        converted = convert(&input)?;
+        preview = Some((name, png));
+    }
+    Ok(Conversion {
+        product: converted.product,
+        white: converted.white,
+        preview,
+    })
+}
+
+impl Line {
+    /// Converts what was accepted, checks it against the standard and puts it under its archive name.
+    ///
+    /// # Errors
+    /// `Stopped`, or if the state of the jobs cannot be kept.
+    pub fn convert(&self) -> Result<(), LineError> {
+        let plan = self.plan()?;
+        let waiting = self.jobs_at(&plan, Stage::Reviewed)?;
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        let nights = self.blocks()?;
+        self.for_each(Step::Convert, waiting, |record| {
+            record.outputs.retain(|output| !output.tag.as_str().contains('.'));
+            let stored = record.products.clone();
+            let products = stored
+                .iter()
+                .map(|product| read_product(&product.location))
+                .collect::<Result<Vec<_>, _>>()?;
+            for (stored, product) in stored.iter().zip(&products) {
+                if let Some(delivery) = self.instrument.delivery(&product.tag, &product.header) {
+                    self.convert_one(record, stored, product, &products, &delivery, &nights)?;
+                }
+            }
+            record.stage = Stage::Converted;
+            Ok(())
+        })
+    }
+
+    fn convert_one(
+        &self,
+        record: &mut JobRecord,
+        stored: &StoredProduct,
+        product: &Product,
+        others: &[Product],
+        delivery: &DeliverySpec,
+        nights: &[NightInfo],
+    ) -> Result<(), Fault> {
+        let provenance = self.provenance_of(stored)?;
+        let report = self.folder.job_report(&record.job);
+        let stem = stored.name.trim_end_matches(".fits");
+        let facts_path = report.join(format!("{stem}.facts.json"));
+        let facts = if facts_path.is_file() {
+            read_json(&facts_path)?
+        } else {
+            BTreeMap::new()
+        };
+        let ob_id = product.header.i64("OBS.ID").unwrap_or_default();
+        let conversion = convert_product(ConvertSource {
+            product,
+            others,
+            record: &provenance,
+            inputs: &input_headers(&provenance)?,
+            facts: &facts,
+            delivery,
+            block: nights.iter().find_map(|night| night.block(ob_id)),
+            date: &self.settings.date,
+            preview: std::fs::read(report.join(format!("{stem}.preview.png"))).ok(),
+        })
+        .map_err(|error| Fault::job(&error, Status::Permanent))?;
+        let category = |tag: &phoenix_core::id::Tag| {
+            let companion = delivery.companions.iter().find(|companion| companion.tag == *tag);
+            companion.map_or_else(|| delivery.category.clone(), |companion| companion.category.clone())
+        };
+        let main = self.put_product(&conversion.product, &delivery.category)?;
+        record.outputs.push(main);
+        if let Some(white) = &conversion.white {
+            record.outputs.push(self.put_product(white, &category(&white.tag))?);
+        }
+        if let Some((name, png)) = &conversion.preview {
+            let path = self.folder.products().join(name);
+            write_whole(&path, png)?;
+            record.outputs.push(self::stored(PREVIEW, &path)?);
+        }
+        Ok(())
+    }
+
+    /// Writes a product, checks the written file, and only then shows it.
+    fn put_product(&self, product: &Product, category: &str) -> Result<StoredProduct, Fault> {
+        let path = self.folder.products().join(&product.name);
+        let part = part_of(&path);
+        let checked = phoenix_io::write_product(&part, product.clone())
+            .map_err(|error| Fault::job(&error, error.status()))
+            .and_then(|_| check_file(&part, &product.name));
+        if let Err(fault) = checked {
+            let _ = std::fs::remove_file(&part);
+            return Err(fault);
+        }
+        publish(&part, &path)?;
+        Ok(stored(category, &path)?)
+    }
+}
+
+/// Checks a file against the standard; all faults are told at once.
+fn check_file(path: &Path, name: &str) -> Result<(), Fault> {
+    let file = sdp_file(path, name)?;
+    let faults: Vec<String> = (check(&file, Profile::Strict).iter())
+        .filter(|finding| finding.severity == Severity::Error)
+        .map(ToString::to_string)
+        .collect();
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(Fault::sentence(format!(
+            "{name} breaks the archive's standard: {}",
+            faults.join("; ")
+        )))
+    }
+}
+
+/// Reads what the check of the standard looks at.
+///
+/// # Errors
+/// If the file is not there or is no FITS file.
+pub fn sdp_file(path: &Path, name: &str) -> Result<SdpFile, ReadError> {
+    let hdus = FitsReader::new().hdus(&frame_at(path, "PRODUCT"))?;
+    let mut file = SdpFile::new(name, hdus);
+    let sums = FitsFile::open(path)
+        .and_then(|fits| fits.checksums())
+        .map_err(|error| ReadError::Damaged {
+            location: path.display().to_string(),
+            place: "checksums".to_owned(),
+            reason: error.to_string(),
+        })?;
+    let stale = sums.iter().enumerate().filter(|(_, sums)| sums.is_stale());
+    file.checksum_faults = stale
+        .map(|(hdu, _)| (hdu, "its checksum does not fit its content".to_owned()))
+        .collect();
+    Ok(file)
+}
+
+fn input_headers(record: &Record) -> Result<Vec<InputHeader>, Fault> {
+    let reader = FitsReader::new();
+    let header = |frame: &FrameRef| -> Result<InputHeader, Fault> {
+        let primary = reader.hdus(frame)?.into_iter().next();
+        Ok(InputHeader {
+            id: frame.id.clone(),
+            header: primary.map_or_else(Header::new, |hdu| hdu.header),
+        })
+    };
+    record.raw.iter().map(header).collect()
+}
+
+/// Describes a file of the run as an output.
+pub(super) fn stored(tag: &str, path: &Path) -> Result<StoredProduct, LineError> {
+    let digest = FitsReader::new()
+        .digest(&frame_at(path, tag))
+        .map_err(|error| LineError::Folder {
+            path: path.to_owned(),
+            verb: "read back",
+            source: std::io::Error::other(error),
+        })?;
+    let metadata = std::fs::metadata(path).map_err(LineError::folder(path, "read back"))?;
+    Ok(StoredProduct {
+        tag: tag.into(),
+        name: path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default(),
+        location: path.display().to_string(),
+        digest,
+        size_bytes: metadata.len(),
+    })
+}
+
+fn frame_at(path: &Path, tag: &str) -> FrameRef {
+    FrameRef {
+        id: path
+            .file_stem()
+            .map(|stem| stem.to_string_lossy().into_owned())
+            .unwrap_or_default()
+            .into(),
+        tag: tag.into(),
+        location: path.display().to_string(),
+        size_bytes: None,
+        digest: None,
+    }
+}
+
+/// Names an output as a frame.
+pub(super) fn frame_of(output: &StoredProduct) -> FrameRef {
+    frame_at(Path::new(&output.location), output.tag.as_str())
+}

@@ -1,0 +1,91 @@
+//! Step 10: deliver what was converted; a second delivery of the same bits finds them there.
+
+use std::sync::Arc;
+
+use phoenix_archive::transport::ObjectTransport;
+use phoenix_core::observe::Event;
+use phoenix_core::product::{Companion, SealedProduct, StoredProduct};
+use phoenix_core::traits::{FrameReader, IngestOptions, IngestStatus, Ingestor, JobRecord, Ledger, LedgerEntry, Stage};
+use phoenix_io::FitsReader;
+
+use super::config::Step;
+use super::fault::Fault;
+use super::{Line, LineError};
+
+/// What categories of companions begin with.
+const ANCILLARY: &str = "ANCILLARY";
+
+impl Line {
+    /// Delivers every converted product with its companions and keeps the proofs.
+    ///
+    /// # Errors
+    /// `Stopped`, or if the store cannot be opened or the state of the jobs not be kept.
+    pub fn ingest(&self) -> Result<(), LineError> {
+        let plan = self.plan()?;
+        let waiting = self.jobs_at(&plan, Stage::Converted)?;
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        let store = super::plan::open_store(&self.settings.deliver_to)?;
+        let ingestor = self
+            .instrument
+            .ingestor(Arc::new(ObjectTransport::new(Arc::new(store))));
+        self.for_each(Step::Ingest, waiting, |record| self.deliver(record, &*ingestor))
+    }
+
+    fn deliver(&self, record: &mut JobRecord, ingestor: &dyn Ingestor) -> Result<(), Fault> {
+        for sealed in seal(record)? {
+            let delivery = ingestor.ingest(&sealed, IngestOptions::new());
+            let receipt = phoenix_archive::wait_unless_stopped(delivery, &self.controls.cancel)
+                .map_err(LineError::from)?
+                .ok_or(LineError::Stopped)??;
+            self.controls.observer.on(&Event::Delivered {
+                name: &receipt.name,
+                already_present: receipt.status == IngestStatus::AlreadyPresent,
+            });
+            self.state.record(&LedgerEntry {
+                job: record.job.clone(),
+                receipt,
+            })?;
+        }
+        record.stage = Stage::Ingested;
+        Ok(())
+    }
+}
+
+/// Puts the converted files of a job together: each product with the companions that stand behind it.
+fn seal(record: &JobRecord) -> Result<Vec<SealedProduct>, Fault> {
+    let mut sealed: Vec<SealedProduct> = Vec::new();
+    for output in &record.outputs {
+        if output.tag.as_str().starts_with("SCIENCE") {
+            sealed.push(sealed_product(record, output)?);
+        } else if let Some(product) = sealed.last_mut().filter(|_| output.tag.as_str().starts_with(ANCILLARY)) {
+            product.companions.push(Companion {
+                name: output.name.clone(),
+                location: output.location.clone(),
+                category: output.tag.to_string(),
+                digest: output.digest.clone(),
+                size_bytes: output.size_bytes,
+            });
+        }
+    }
+    Ok(sealed)
+}
+
+fn sealed_product(record: &JobRecord, output: &StoredProduct) -> Result<SealedProduct, Fault> {
+    let frame = super::convert::frame_of(output);
+    let primary = FitsReader::new().hdus(&frame)?.into_iter().next();
+    let header = primary
+        .map(|hdu| hdu.header)
+        .ok_or_else(|| Fault::sentence(format!("{} has no HDU", output.name)))?;
+    Ok(SealedProduct {
+        name: output.name.clone(),
+        category: output.tag.to_string(),
+        location: output.location.clone(),
+        digest: output.digest.clone(),
+        size_bytes: output.size_bytes,
+        header,
+        companions: Vec::new(),
+        caveats: record.caveats.clone(),
+    })
+}

@@ -1,0 +1,146 @@
+//! Steps 1 to 3: select candidates, read headers and block information, form datasets, associate. Writes nothing.
+
+use std::sync::Arc;
+
+use phoenix_archive::frames::{FrameQuery, HeaderState, Listing, Span, list_frames};
+use phoenix_archive::info::{NightInfo, night_info};
+use phoenix_archive::store::{Store, StoreOptions};
+use phoenix_core::engine::Engine;
+use phoenix_core::observe::Event;
+use phoenix_core::plan::{Plan, Readiness};
+use phoenix_core::registry::Registry;
+use phoenix_core::traits::{Instrument, Selection};
+use phoenix_io::fits::card::parse_header;
+use serde_json::Value;
+
+use super::folder::{read_json, write_json, write_whole};
+use super::{Line, LineError, Settings};
+use crate::controls::Controls;
+
+/// A plan and what is known about its observing blocks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Planned {
+    /// The plan.
+    pub plan: Plan,
+    /// The observing blocks of each night.
+    pub blocks: Vec<NightInfo>,
+}
+
+/// Plans a run. Reads the store, writes nothing: this is the dry run.
+///
+/// # Errors
+/// `Instrument`, `Store`, `Engine`, or `Stopped`.
+pub fn plan(registry: &Registry, settings: &Settings, controls: &Controls) -> Result<Planned, LineError> {
+    let instrument = registry.get(settings.instrument.as_str())?;
+    let store = open_store(&settings.archive)?;
+    let listing = list(&store, settings, controls)?;
+    let blocks = blocks(&store, settings, controls)?;
+    if controls.cancel.is_cancelled() {
+        return Err(LineError::Stopped);
+    }
+    let mut request = Selection::new();
+    if let Some(night) = settings.nights.single() {
+        request = request.with_night(night);
+    }
+    let label = settings.nights.to_string();
+    let mut plan = engine(&instrument, settings, controls).plan(listing.frames, &request, &label)?;
+    plan.left_out.extend(listing.left_out);
+    plan.left_out.sort();
+    controls.observer.on(&Event::PlanReady {
+        jobs: plan.jobs.len(),
+        not_ready: plan.jobs.iter().filter(|job| job.readiness != Readiness::Ready).count(),
+    });
+    Ok(Planned { plan, blocks })
+}
+
+fn list(store: &Store, settings: &Settings, controls: &Controls) -> Result<Listing, LineError> {
+    let span = Span::nights(settings.nights.first(), settings.nights.last());
+    let query = FrameQuery::new(span).with_instrument(settings.instrument.clone());
+    let listing = list_frames(store, &decode, &query);
+    phoenix_archive::wait_unless_stopped(listing, &controls.cancel)?
+        .ok_or(LineError::Stopped)?
+        .map_err(|source| LineError::Store {
+            location: settings.archive.clone(),
+            source,
+        })
+}
+
+/// Reads comments and grades of the nights; they are welcome and not needed, so a fault is a warning.
+fn blocks(store: &Store, settings: &Settings, controls: &Controls) -> Result<Vec<NightInfo>, LineError> {
+    let mut blocks = Vec::new();
+    for night in settings.nights.iter() {
+        let info = phoenix_archive::wait_unless_stopped(night_info(store, night), &controls.cancel)?;
+        match info.ok_or(LineError::Stopped)? {
+            Ok(info) if info.blocks.is_empty() => {}
+            Ok(info) => blocks.push(info),
+            Err(error) => controls.observer.on(&Event::Warning {
+                message: &super::fault::with_causes(&error),
+            }),
+        }
+    }
+    Ok(blocks)
+}
+
+/// Opens a store.
+pub(super) fn open_store(location: &str) -> Result<Store, LineError> {
+    Store::open(location, &StoreOptions::new()).map_err(|source| LineError::Store {
+        location: location.to_owned(),
+        source,
+    })
+}
+
+/// Decodes the primary header from the first bytes of a file.
+fn decode(_name: &str, bytes: &[u8], is_whole: bool) -> HeaderState {
+    let damaged = |reason: &str| HeaderState::Damaged {
+        reason: reason.to_owned(),
+    };
+    if !b"SIMPLE  =".starts_with(&bytes[..bytes.len().min(9)]) {
+        return damaged("it does not begin with SIMPLE");
+    }
+    match parse_header(bytes) {
+        Some(header) => HeaderState::Read(header),
+        None if is_whole => damaged("its primary header has no END"),
+        None => HeaderState::NeedsMore,
+    }
+}
+
+/// Returns an engine with the settings' parameters for every task that has them.
+pub(super) fn engine(instrument: &Arc<dyn Instrument>, settings: &Settings, controls: &Controls) -> Engine {
+    let mut engine = controls.engine(Arc::clone(instrument));
+    for task in instrument.tasks() {
+        let mut params = settings.params.get(&task).cloned().unwrap_or_default();
+        let has_numerics =
+            (instrument.recipe(&task)).is_some_and(|recipe| recipe.default_params_dyn().get("numerics").is_some());
+        if has_numerics {
+            params.insert("numerics".to_owned(), settings.numerics.name().into());
+        }
+        if !params.is_empty() {
+            engine = engine.with_params(task, Value::Object(params));
+        }
+    }
+    engine
+}
+
+impl Line {
+    /// Returns the plan of the run.
+    ///
+    /// # Errors
+    /// If the plan cannot be read.
+    pub fn plan(&self) -> Result<Plan, LineError> {
+        read_json(&self.folder.plan())
+    }
+
+    pub(super) fn blocks(&self) -> Result<Vec<NightInfo>, LineError> {
+        read_json(&self.folder.blocks())
+    }
+
+    /// Writes the plan beside the state; it is the last thing that makes a run complete.
+    pub(super) fn keep_plan(&self, planned: &Planned) -> Result<(), LineError> {
+        write_json(&self.folder.blocks(), &planned.blocks)?;
+        let text = planned.plan.to_json().map_err(|source| LineError::Document {
+            path: self.folder.plan(),
+            source,
+        })?;
+        write_whole(&self.folder.plan(), text.as_bytes())
+    }
+}
