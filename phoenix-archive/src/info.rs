@@ -52,23 +52,14 @@ impl Grade {
     }
 }
 
-/// A remark of the night's observers, kept as they wrote it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Comment {
-    /// When, as the night log spells it (local-night clock time without a date).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub time: Option<String>,
-    /// The text.
-    pub text: String,
-}
-
 /// What the night log says about one observing block.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlockInfo {
     /// `OBS ID`.
+    #[serde(rename = "obs_id", alias = "ob_id")]
     pub ob_id: i64,
     /// `OBS NAME`.
-    #[serde(default)]
+    #[serde(default, rename = "name", alias = "ob_name")]
     pub ob_name: String,
     /// `OBS PROG ID`.
     #[serde(default)]
@@ -76,9 +67,9 @@ pub struct BlockInfo {
     /// The grade.
     #[serde(default)]
     pub grade: Grade,
-    /// The comments, oldest first.
+    /// The observers' remarks, oldest first, kept as they wrote them: never markup, never a command.
     #[serde(default)]
-    pub comments: Vec<Comment>,
+    pub comments: Vec<String>,
 }
 
 /// What the night log says about a night.
@@ -165,9 +156,9 @@ mod tests {
     use crate::store::{PutOutcome, Store};
 
     const TEXT: &str = r#"{"night": "2016-05-01", "blocks": [
-        {"ob_id": 200012345, "ob_name": "HDFS-1", "prog_id": "60.A-9100(C)", "grade": "C",
-         "comments": [{"time": "23:10", "text": "seeing 1.6 <b>bad</b>"}]},
-        {"ob_id": 200012345, "grade": "A"}, {"ob_id": 7, "grade": "_"}]}"#;
+        {"obs_id": 200012345, "name": "HDFS-1", "prog_id": "60.A-9100(C)", "grade": "C",
+         "comments": ["23:10 seeing 1.6 <b>bad</b>"]},
+        {"obs_id": 200012345, "grade": "A"}, {"obs_id": 7, "grade": "_"}]}"#;
 
     #[test]
     fn the_last_execution_of_a_block_decides_its_grade() {

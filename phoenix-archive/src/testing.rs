@@ -41,12 +41,19 @@ enum Script {
 struct Shared {
     script: Mutex<Script>,
     bytes_read: AtomicU64,
-    operations: AtomicU64,
+    faults: AtomicU64,
 }
 
 impl Shared {
     fn next(&self) -> Fault {
-        self.operations.fetch_add(1, Ordering::SeqCst);
+        let fault = self.draw();
+        if fault != Fault::Pass {
+            self.faults.fetch_add(1, Ordering::SeqCst);
+        }
+        fault
+    }
+
+    fn draw(&self) -> Fault {
         match &mut *self.script.lock().expect("no panic holds it") {
             Script::List(faults) => {
                 if faults.is_empty() {
@@ -98,7 +105,7 @@ impl FaultStore {
             shared: Arc::new(Shared {
                 script: Mutex::new(script),
                 bytes_read: AtomicU64::new(0),
-                operations: AtomicU64::new(0),
+                faults: AtomicU64::new(0),
             }),
         }
     }
@@ -122,6 +129,11 @@ impl FaultStore {
     /// Tells how many bytes were read through it.
     pub(crate) fn bytes_read(&self) -> u64 {
         self.shared.bytes_read.load(Ordering::SeqCst)
+    }
+
+    /// Tells how many faults it has thrown.
+    pub(crate) fn faults(&self) -> u64 {
+        self.shared.faults.load(Ordering::SeqCst)
     }
 
     /// Does an operation as the next fault says.

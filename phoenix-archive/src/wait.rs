@@ -1,9 +1,12 @@
 //! The only place that builds a runtime.
 
 use std::future::Future;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use phoenix_core::cancel::CancelToken;
+use tokio::task::JoinHandle;
 
 /// A runtime cannot be built: the system refuses threads or handles.
 #[derive(Debug, thiserror::Error)]
@@ -11,6 +14,39 @@ use phoenix_core::cancel::CancelToken;
 pub struct RuntimeError {
     #[source]
     source: std::io::Error,
+}
+
+/// How often the stop flag is looked at.
+const POLL: Duration = Duration::from_millis(50);
+
+tokio::task_local! {
+    static LANDINGS: Landings;
+}
+
+/// Work that must be finished once it has begun, even if nobody waits for it any more.
+#[derive(Debug, Clone, Default)]
+struct Landings(Arc<Mutex<Vec<JoinHandle<()>>>>);
+
+impl Landings {
+    fn take(&self) -> Vec<JoinHandle<()>> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Finishes a short step even if the caller drops the future; `None` if the runtime itself ends first.
+pub(crate) async fn land<T: Send + 'static>(step: impl Future<Output = T> + Send + 'static) -> Option<T> {
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    let handle = tokio::spawn(async move {
+        // A dropped receiver is the very case this is for.
+        let _ = sender.send(step.await);
+    });
+    // Without a registry the caller's own runtime keeps the task.
+    let _ = LANDINGS.try_with(|landings| {
+        let mut handles = landings.0.lock().unwrap_or_else(PoisonError::into_inner);
+        handles.retain(|handle| !handle.is_finished());
+        handles.push(handle);
+    });
+    receiver.await.ok()
 }
 
 /// Runs a future of this crate to its end for a synchronous caller.
@@ -21,49 +57,86 @@ pub struct RuntimeError {
 /// # Errors
 /// If no runtime can be built.
 pub fn wait<F: Future>(future: F) -> Result<F::Output, RuntimeError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(|source| RuntimeError { source })?;
-    Ok(runtime.block_on(future))
+    let landings = Landings::default();
+    let runtime = runtime()?;
+    Ok(runtime.block_on(LANDINGS.scope(landings, future)))
 }
 
-/// As [`wait`], but gives up and drops the future once the token is set; `None` then.
+/// Like [`wait`], but drops the future when the token is set and returns `None`.
 ///
 /// # Contract
-/// * Within 50 ms of cancellation the future is dropped, which by the contracts of this crate leaves either whole
-///   files or nothing visible.
+/// * What must not be left half-done (the publication of a product) is finished before it returns.
 ///
 /// # Errors
 /// If no runtime can be built.
 pub fn wait_unless_stopped<F: Future>(future: F, cancel: &CancelToken) -> Result<Option<F::Output>, RuntimeError> {
-    wait(async {
-        tokio::select! {
-            output = future => Some(output),
-            () = stopped(cancel) => None,
+    let landings = Landings::default();
+    let runtime = runtime()?;
+    let outcome = runtime.block_on(async {
+        let mut work = pin!(LANDINGS.scope(landings.clone(), future));
+        loop {
+            if cancel.is_cancelled() {
+                return None;
+            }
+            if let Ok(output) = tokio::time::timeout(POLL, &mut work).await {
+                return Some(output);
+            }
         }
-    })
+    });
+    runtime.block_on(async {
+        for handle in landings.take() {
+            // A step that panicked has nothing left to land.
+            let _ = handle.await;
+        }
+    });
+    Ok(outcome)
 }
 
-async fn stopped(cancel: &CancelToken) {
-    while !cancel.is_cancelled() {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+fn runtime() -> Result<tokio::runtime::Runtime, RuntimeError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|source| RuntimeError { source })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Duration;
+
     use phoenix_core::cancel::CancelToken;
 
-    use super::wait_unless_stopped;
+    use super::{land, wait, wait_unless_stopped};
 
     #[test]
-    fn a_stopped_wait_drops_its_future() -> Result<(), super::RuntimeError> {
-        let cancel = CancelToken::new();
-        assert_eq!(wait_unless_stopped(std::future::ready(7), &cancel)?, Some(7));
-        cancel.cancel();
-        assert_eq!(wait_unless_stopped(std::future::pending::<()>(), &cancel)?, None);
-        Ok(())
+    fn a_stop_ends_the_wait_but_not_what_must_land() {
+        let token = CancelToken::new();
+        let landed = Arc::new(AtomicBool::new(false));
+        let (stop, flag) = (token.clone(), landed.clone());
+        let outcome = wait_unless_stopped(
+            async move {
+                land(async move {
+                    stop.cancel();
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                    flag.store(true, Ordering::SeqCst);
+                })
+                .await;
+                tokio::time::sleep(Duration::from_secs(600)).await;
+            },
+            &token,
+        );
+        assert!(matches!(outcome, Ok(None)));
+        assert!(landed.load(Ordering::SeqCst));
+    }
+
+    #[test]
+    fn a_synchronous_caller_gets_the_value() {
+        assert_eq!(wait(async { 3 }).ok(), Some(3));
+        assert_eq!(
+            wait_unless_stopped(async { 3 }, &CancelToken::new()).ok(),
+            Some(Some(3))
+        );
     }
 }

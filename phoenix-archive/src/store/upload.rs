@@ -7,7 +7,7 @@
 
 use std::path::{Path, PathBuf};
 
-use object_store::{CopyMode, CopyOptions, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use object_store::{CopyMode, CopyOptions, PutMode, PutOptions, PutPayload};
 use phoenix_core::id::Digest;
 use tokio::io::AsyncReadExt;
 
@@ -104,7 +104,7 @@ impl Store {
     ) -> Result<PutOutcome, StoreError> {
         let staged = self.stage(path, digest, size_bytes).await?;
         let outcome = self.publish(&staged, key).await;
-        let cleared = self.discard(&staged).await;
+        let cleared = self.clear(path, digest).await;
         outcome.and_then(|outcome| cleared.map(|()| outcome))
     }
 
@@ -162,12 +162,16 @@ impl Store {
         }
     }
 
-    /// Removes what staging left.
-    pub(crate) async fn discard(&self, staged: &Staged) -> Result<(), StoreError> {
-        match staged {
-            Staged::Copied { key, .. } => self.remove(key).await,
-            Staged::Direct { .. } => Ok(()),
+    /// Removes whatever an earlier try, even one that was killed, left of a file on its way in.
+    pub(crate) async fn clear(&self, path: &Path, digest: &Digest) -> Result<(), StoreError> {
+        let key = self.staging_key(path, digest);
+        self.sweep(&key).await;
+        self.remove(&key).await?;
+        if let Some(folder) = self.local_path(&self.layout().incoming) {
+            // It goes only if it is empty, which is what is wanted.
+            let _ = tokio::fs::remove_dir(folder).await;
         }
+        Ok(())
     }
 
     fn staging_key(&self, path: &Path, digest: &Digest) -> String {
@@ -280,14 +284,5 @@ impl Store {
         }
         self.remove(&claim).await?;
         Ok(PutOutcome::Stored)
-    }
-
-    /// Replaces an object that is a cache of what can be computed again, such as a catalogue.
-    pub(crate) async fn replace(&self, key: &str, bytes: Vec<u8>) -> Result<(), StoreError> {
-        self.inner
-            .put(&self.path(key)?, PutPayload::from(bytes))
-            .await
-            .map(drop)
-            .map_err(|error| on_write(sort(&self.address(key), error)))
     }
 }

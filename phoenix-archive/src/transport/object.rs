@@ -1,0 +1,282 @@
+//! Delivery into any store: create-only, content-checked, idempotent.
+//!
+//! All files of a product are first staged under keys that nobody reads, their digests formed on the way and read back.
+//! Then, in one step that a dropped future does not interrupt, the companions become visible, then the product, then
+//! its proof in the ledger: whoever sees the product finds everything that belongs to it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use phoenix_core::error::Status;
+use phoenix_core::id::Digest;
+use phoenix_core::product::SealedProduct;
+use phoenix_core::traits::{IngestCapability, IngestError, IngestOptions, IngestReceipt, IngestStatus, Ingestor};
+
+use super::examine::{Destination, examine};
+use super::receipt::Proof;
+use crate::store::{PutOutcome, Staged, Store, StoreError};
+use crate::wait::land;
+
+/// Brings products into a store.
+///
+/// # Contract
+/// * That of `Ingestor`; what fails half-way is taken back as far as the store allows, and a second try completes it.
+/// * A file that is there already is read through and compared: its name is no proof of its content.
+#[derive(Debug, Clone)]
+pub struct ObjectTransport {
+    store: Arc<Store>,
+}
+
+/// One file of a product and where it goes.
+#[derive(Debug, Clone)]
+struct Item {
+    name: String,
+    location: String,
+    key: String,
+    digest: Digest,
+    size_bytes: u64,
+}
+
+/// Sorts an error of the store into what the caller of a delivery can do.
+fn sort(name: &str, error: StoreError) -> IngestError {
+    let name = name.to_owned();
+    match error {
+        StoreError::Damaged { address, reason } => IngestError::Damaged {
+            name,
+            location: address,
+            reason,
+        },
+        StoreError::Local { location, source } => IngestError::Damaged {
+            name,
+            location,
+            reason: source.to_string(),
+        },
+        error if error.status() == Status::Temporary => IngestError::Unavailable {
+            name,
+            source: Box::new(error),
+        },
+        error => IngestError::NotWritable {
+            name,
+            source: Box::new(error),
+        },
+    }
+}
+
+impl ObjectTransport {
+    /// Delivers into a store.
+    pub fn new(store: Arc<Store>) -> Self {
+        Self { store }
+    }
+
+    /// Returns the store.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    fn items(&self, product: &SealedProduct, place: &Destination) -> Vec<Item> {
+        let folder = self.store.layout().products(&place.instrument, &place.ob);
+        let item = |name: &str, location: &str, digest: &Digest, size_bytes: u64| Item {
+            name: name.to_owned(),
+            location: location.to_owned(),
+            key: format!("{folder}/{name}"),
+            digest: digest.clone(),
+            size_bytes,
+        };
+        let companions = product
+            .companions
+            .iter()
+            .map(|it| item(&it.name, &it.location, &it.digest, it.size_bytes));
+        let main = item(&product.name, &product.location, &product.digest, product.size_bytes);
+        companions.chain([main]).collect()
+    }
+
+    fn receipt(&self, product: &SealedProduct, key: &str, status: IngestStatus) -> IngestReceipt {
+        IngestReceipt {
+            name: product.name.clone(),
+            address: self.store.address(key),
+            digest: product.digest.clone(),
+            status,
+        }
+    }
+
+    /// Tells whether a file is there already; another content under its name is a conflict.
+    async fn is_present(&self, item: &Item) -> Result<bool, IngestError> {
+        let failed = |error| sort(&item.name, error);
+        if self.store.head(&item.key).await.map_err(failed)?.is_none() {
+            return Ok(false);
+        }
+        let (present, _) = self.store.digest(&item.key).await.map_err(failed)?;
+        if present == item.digest {
+            return Ok(true);
+        }
+        Err(IngestError::Conflict {
+            name: item.name.clone(),
+            present,
+            offered: item.digest.clone(),
+        })
+    }
+
+    /// Returns what is not there yet, in order; looks at the product itself first.
+    ///
+    /// If a name is taken by another content, nothing has been written when the conflict shows.
+    async fn missing(&self, items: Vec<Item>) -> Result<Vec<Item>, IngestError> {
+        let mut missing = Vec::new();
+        for item in items.into_iter().rev() {
+            if !self.is_present(&item).await? {
+                missing.push(item);
+            }
+        }
+        missing.reverse();
+        Ok(missing)
+    }
+
+    /// Stages files.
+    async fn stage(&self, items: Vec<Item>) -> Result<Vec<(Item, Staged)>, IngestError> {
+        let mut staged: Vec<(Item, Staged)> = Vec::new();
+        for item in items {
+            let path = Path::new(&item.location);
+            match self.store.stage(path, &item.digest, item.size_bytes).await {
+                Ok(one) => staged.push((item, one)),
+                Err(error) => {
+                    for (item, _) in &staged {
+                        // What cannot be cleared now is cleared by the next try.
+                        let _ = self.store.clear(Path::new(&item.location), &item.digest).await;
+                    }
+                    return Err(sort(&item.name, error));
+                }
+            }
+        }
+        Ok(staged)
+    }
+}
+
+/// Clears the staging area of everything that belongs to a product, leavings of killed tries included.
+async fn clear(store: &Store, items: &[Item]) -> Result<(), IngestError> {
+    let mut outcome = Ok(());
+    for item in items {
+        if let Err(error) = store.clear(Path::new(&item.location), &item.digest).await {
+            outcome = Err(sort(&item.name, error));
+        }
+    }
+    outcome
+}
+
+/// Makes the staged files visible in order; takes back what it made visible if a later one fails.
+///
+/// Nothing is taken back while the product itself may be visible: then the next try completes it.
+async fn publish(store: &Store, staged: &[(Item, Staged)], main_key: &str) -> Result<(), IngestError> {
+    let mut visible: Vec<&str> = Vec::new();
+    for (item, one) in staged {
+        let outcome = match store.publish(one, &item.key).await {
+            Ok(PutOutcome::Stored) => Ok(true),
+            Ok(PutOutcome::Exists) => same(store, item).await.map(|()| false),
+            // The answer may have been lost after the deed was done.
+            Err(error) if error.status() == Status::Temporary => match same(store, item).await {
+                Ok(()) => Ok(true),
+                Err(_) => Err(sort(&item.name, error)),
+            },
+            Err(error) => Err(sort(&item.name, error)),
+        };
+        match outcome {
+            Ok(true) => visible.push(&item.key),
+            Ok(false) => {}
+            Err(error) => {
+                if matches!(store.head(main_key).await, Ok(None)) {
+                    for key in visible.iter().rev() {
+                        let _ = store.remove(key).await;
+                    }
+                }
+                return Err(error);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Compares what is there with what was to be written.
+async fn same(store: &Store, item: &Item) -> Result<(), IngestError> {
+    let (present, _) = store.digest(&item.key).await.map_err(|error| sort(&item.name, error))?;
+    if present == item.digest {
+        Ok(())
+    } else {
+        Err(IngestError::Conflict {
+            name: item.name.clone(),
+            present,
+            offered: item.digest.clone(),
+        })
+    }
+}
+
+/// Writes the proof; the same proof twice is one.
+async fn prove(store: &Store, key: &str, proof: &str, name: &str) -> Result<(), IngestError> {
+    let failed = |error| sort(name, error);
+    if store.put_new(key, proof.to_owned()).await.map_err(failed)? == PutOutcome::Stored {
+        return Ok(());
+    }
+    let present = store.read(key).await.map_err(failed)?;
+    if present == proof.as_bytes() {
+        return Ok(());
+    }
+    Err(IngestError::Damaged {
+        name: name.to_owned(),
+        location: store.address(key),
+        reason: "the proof of an earlier delivery under this name tells of other files".to_owned(),
+    })
+}
+
+#[async_trait]
+impl Ingestor for ObjectTransport {
+    fn capability(&self) -> IngestCapability {
+        IngestCapability::new().with_create_only().with_verifies()
+    }
+
+    async fn check(&self, product: &SealedProduct) -> Result<(), IngestError> {
+        examine(product).map(drop)
+    }
+
+    async fn ingest(&self, product: &SealedProduct, options: IngestOptions) -> Result<IngestReceipt, IngestError> {
+        let place = examine(product)?;
+        let items = self.items(product, &place);
+        let Some(main) = items.last().cloned() else {
+            return Err(IngestError::Refused {
+                name: product.name.clone(),
+                faults: vec!["it has no file".to_owned()],
+            });
+        };
+        let missing = self.missing(items.clone()).await?;
+        if options.dry_run {
+            return Ok(self.receipt(product, &main.key, IngestStatus::DryRun));
+        }
+        let was_present = missing.iter().all(|item| item.key != main.key);
+        let staged = self.stage(missing).await?;
+        let folder = self.store.layout().ledger(&place.instrument, &place.ob);
+        let proof_key = format!("{folder}/{}.json", product.name);
+        let proof = Proof::of(product).to_json();
+        let (store, name, main_key) = (self.store.clone(), product.name.clone(), main.key.clone());
+        let landed = land(async move {
+            let published = publish(&store, &staged, &main_key).await;
+            let cleared = clear(&store, &items).await;
+            published?;
+            prove(&store, &proof_key, &proof, &name).await?;
+            cleared
+        })
+        .await;
+        match landed {
+            Some(Ok(())) => {}
+            Some(Err(error)) => return Err(error),
+            None => {
+                return Err(IngestError::Unavailable {
+                    name: product.name.clone(),
+                    source: "the runtime ended during the delivery".into(),
+                });
+            }
+        }
+        let status = if was_present {
+            IngestStatus::AlreadyPresent
+        } else {
+            IngestStatus::Stored
+        };
+        Ok(self.receipt(product, &main.key, status))
+    }
+}
