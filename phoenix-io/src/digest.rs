@@ -99,16 +99,42 @@ pub fn md5_of_bytes(bytes: &[u8]) -> String {
     hex(&Md5::digest(bytes))
 }
 
-/// Returns what ESO's pipelines write as `DATAMD5`: the MD5 of all data units, padding included, headers left out.
+/// Returns the MD5 of all data units, padding included, headers left out: what `DATAMD5` stands for.
+///
+/// # Errors
+/// `Truncated`; `Io`.
+pub fn data_md5(file: &FitsFile) -> Result<String, FitsError> {
+    let mut md5 = Md5Stream::default();
+    for unit in file.hdus() {
+        file.data_piece(unit.index, 0, u64::MAX, |piece| md5.update(piece))?;
+    }
+    Ok(md5.finish())
+}
+
+/// Returns what CPL 7.2.3 writes as `DATAMD5`, to verify products of ESO's pipelines.
+///
+/// It reads a data unit 16 blocks at a time and begins each time at the start of the unit: the digest sees the first
+/// 46080 bytes again and again. For units of up to 16 blocks this is [`data_md5`]; for longer ones it does not protect
+/// the data.
 ///
 /// # Errors
 /// `Truncated`; `Io`.
 ///
 /// # References
-/// Observed on products of `esorex` 3.13 (test `datamd5_of_a_pipeline_product_is_reproduced`).
-pub fn data_md5(file: &FitsFile) -> Result<String, FitsError> {
+/// Observed on products of `esorex` 3.13.6 with CPL 7.2.3 (test `datamd5_of_pipeline_products_is_reproduced`).
+pub fn data_md5_as_cpl(file: &FitsFile) -> Result<String, FitsError> {
+    const TURN_BYTES: u64 = 16 * crate::fits::BLOCK_BYTES;
     let mut md5 = Md5Stream::default();
-    file.each_data_piece(|_, piece| md5.update(piece))?;
+    for unit in file.hdus() {
+        let mut turn = Vec::new();
+        file.data_piece(unit.index, 0, TURN_BYTES, |piece| turn.extend_from_slice(piece))?;
+        let mut left = unit.padded_len();
+        while left > 0 {
+            let n = left.min(TURN_BYTES);
+            md5.update(turn.split_at(turn.len().min(n as usize)).0);
+            left -= n;
+        }
+    }
     Ok(md5.finish())
 }
 

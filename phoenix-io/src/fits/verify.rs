@@ -73,16 +73,25 @@ impl FitsFile {
         Ok(bytes)
     }
 
-    /// Hands the data of all units, padding included, to `take` in file order.
-    pub(crate) fn each_data_piece(&self, mut take: impl FnMut(usize, &[u8])) -> Result<(), FitsError> {
+    /// Hands up to `len` bytes of the data of a unit, padding included, to `take` in file order.
+    pub(crate) fn data_piece(
+        &self,
+        hdu: usize,
+        at: u64,
+        len: u64,
+        mut take: impl FnMut(&[u8]),
+    ) -> Result<(), FitsError> {
+        let unit = self.hdu(hdu)?;
+        let padded = unit.padded_len().min(self.source().len() - unit.data_offset);
+        let start = at.min(padded);
         let mut buffer = vec![0; PIECE_BYTES as usize];
-        for unit in self.hdus() {
-            let padded = unit.padded_len().min(self.source().len() - unit.data_offset);
-            self.pieces(unit.index, unit.data_offset, padded, &mut buffer, |_, piece| {
-                take(unit.index, piece);
-            })?;
-        }
-        Ok(())
+        self.pieces(
+            hdu,
+            unit.data_offset + start,
+            len.min(padded - start),
+            &mut buffer,
+            |_, piece| take(piece),
+        )
     }
 
     fn pieces(
