@@ -16,7 +16,7 @@ const SKY_CONTINUUM: f64 = 900.0;
 /// Gaussian width of the spectrograph's line profile.
 const LSF_SIGMA_AA: f64 = 1.06;
 
-/// Strong lines of the night sky: wavelength in air, and peak in units of the sky's continuum.
+/// Strong lines of the night sky in order of wavelength: wavelength in air, and peak in units of the sky's continuum.
 ///
 /// Wavelengths: Osterbrock et al. 1996, PASP 108, 277. The strengths are round numbers of typical order, chosen here.
 const SKY_LINES: [(f64, f64); 24] = [
@@ -89,10 +89,12 @@ impl Detector {
 
     /// Returns the flux of the night sky in a spaxel.
     pub fn sky(&self, lambda_aa: f64) -> f64 {
-        let lines: f64 = SKY_LINES
+        let reach = 7.0 * LSF_SIGMA_AA;
+        let first = SKY_LINES.partition_point(|(line, _)| *line < lambda_aa - reach);
+        let lines: f64 = SKY_LINES[first..]
             .iter()
-            .map(|(line, peak)| (((lambda_aa - line) / LSF_SIGMA_AA), peak))
-            .filter(|(t, _)| t.abs() < 7.0)
+            .take_while(|(line, _)| *line <= lambda_aa + reach)
+            .map(|(line, peak)| ((lambda_aa - line) / LSF_SIGMA_AA, peak))
             .map(|(t, peak)| peak * libm::exp(-0.5 * t * t))
             .sum();
         self.sky_factor * SKY_CONTINUUM * SPAXEL_ARCSEC * SPAXEL_ARCSEC * (1.0 + lines)

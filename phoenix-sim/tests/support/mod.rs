@@ -3,53 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use phoenix_core::product::{ColumnData, HduData, Pixels, Product, Table};
-use phoenix_io::fits::{self, ElementType, FitsError, FitsFile, FitsWriter, ImageSpec, TableSpec, WriteOptions};
+use phoenix_core::product::Product;
+use phoenix_core::traits::SinkError;
+use phoenix_io::fits::{FitsError, FitsFile};
 
-/// Writes a product as it is, without the stamps that a sink adds.
-pub(crate) fn write(folder: &Path, product: Product) -> Result<PathBuf, FitsError> {
+/// Writes a product under its own name.
+pub(crate) fn write(folder: &Path, product: Product) -> Result<PathBuf, SinkError> {
     let path = folder.join(&product.name);
-    let mut writer = FitsWriter::create(&path, &WriteOptions::default().sync(false))?;
-    writer.append_image(ImageSpec::header_only(product.header))?;
-    for hdu in product.hdus {
-        let image = |element, n| ImageSpec::new(element, &[n, 1], hdu.header.clone()).name(&hdu.name);
-        match hdu.data {
-            HduData::Image(Pixels::F32(planes)) => {
-                let mut values = vec![0.0_f32; planes.shape().iter().product()];
-                planes.read(0..planes.shape()[0], &mut values).unwrap();
-                let unit = writer.append_image(image(ElementType::F32, values.len()))?;
-                writer.write_pixels(unit, 0, &values)?;
-            }
-            HduData::Image(Pixels::I32(array)) => {
-                let unit = writer.append_image(image(ElementType::I32, array.len()))?;
-                writer.write_pixels(unit, 0, array.as_slice().unwrap())?;
-            }
-            HduData::Table(table) => {
-                writer.append_table(TableSpec::new(&hdu.name, hdu.header), &file_table(table))?;
-            }
-            other => panic!("the simulator makes no {other:?}"),
-        }
-    }
-    writer.finish()?;
+    phoenix_io::sink::write_product(&path, product)?;
     Ok(path)
-}
-
-fn file_table(table: Table) -> fits::Table {
-    let column = |column: phoenix_core::product::Column| {
-        let data: fits::ColumnData = match column.data {
-            ColumnData::F32(values) => values.into(),
-            ColumnData::F64(values) => values.into(),
-            ColumnData::I32(values) => values.into(),
-            ColumnData::Text(values) => fits::ColumnData::Text(values),
-            other => panic!("the simulator makes no {other:?}"),
-        };
-        let made = fits::Column::new(&column.name, data);
-        match &column.unit {
-            Some(unit) => made.unit(unit),
-            None => made,
-        }
-    };
-    fits::Table::new(table.columns.into_iter().map(column).collect())
 }
 
 /// Runs a recipe of ESO's on files with their tags; returns the folder of its products.
