@@ -9,11 +9,13 @@ use std::sync::{Arc, Mutex};
 
 use phoenix_core::cancel::CancelToken;
 use phoenix_core::caveat::Caveat;
-use phoenix_core::engine::{Budget, Executor, JobOutcome, RunReport};
+use phoenix_core::engine::{Budget, EngineError, Executor, JobOutcome, MemoryJobs, RunIo, RunReport};
 use phoenix_core::error::Status;
 use phoenix_core::id::JobId;
 use phoenix_core::observe::{Event, Observer};
-use phoenix_core::traits::{Halt, JobStore, Outcome, RecipeError, Stage};
+use phoenix_core::plan::Plan;
+use phoenix_core::traits::{Halt, JobRecord, JobStore, Outcome, RecipeError, Stage, StateError};
+use support::ports::{FakeReader, FakeSinks};
 use support::{Bench, Fake, frame, night, plan};
 
 const SCIENCE: &str = "SCIENCE.100:fake_science";
@@ -348,4 +350,71 @@ fn an_observer_that_panics_does_not_stop_the_run() {
     let report = Bench::default().run_on(&engine, &plan(&engine, night()), &Threads(2));
     assert!(report.is_success());
     assert_eq!(clumsy.0.load(Ordering::Relaxed), 4);
+}
+
+/// A store whose disk is full after some records.
+#[derive(Debug)]
+struct FullStore {
+    inner: MemoryJobs,
+    room: AtomicUsize,
+}
+
+impl JobStore for FullStore {
+    fn save_plan(&self, plan: &Plan) -> Result<(), StateError> {
+        self.inner.save_plan(plan)
+    }
+
+    fn plan(&self) -> Result<Option<Plan>, StateError> {
+        self.inner.plan()
+    }
+
+    fn get(&self, job: &JobId) -> Result<Option<JobRecord>, StateError> {
+        self.inner.get(job)
+    }
+
+    fn put(&self, record: &JobRecord) -> Result<(), StateError> {
+        let took = |room: usize| room.checked_sub(1);
+        match self.room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, took) {
+            Ok(_) => self.inner.put(record),
+            Err(_) => Err(StateError::System {
+                location: "state.db".into(),
+                source: "no space left on device".into(),
+            }),
+        }
+    }
+
+    fn all(&self) -> Result<Vec<JobRecord>, StateError> {
+        self.inner.all()
+    }
+}
+
+#[test]
+fn a_state_that_cannot_be_kept_ends_the_run_and_what_was_recorded_is_safe() {
+    let engine = Fake::new().engine();
+    let plan = plan(&engine, night());
+    for room in 0..8 {
+        let jobs = FullStore {
+            inner: MemoryJobs::new(),
+            room: AtomicUsize::new(room),
+        };
+        let sinks = FakeSinks::default();
+        let reader = FakeReader(sinks.store());
+        let io = RunIo {
+            reader: &reader,
+            sinks: &sinks,
+            jobs: &jobs,
+        };
+        let ended = engine.execute(&plan, &io, &Threads(2));
+        assert!(matches!(ended, Err(EngineError::State(_))), "{room}: {ended:?}");
+        for record in jobs.all().unwrap() {
+            assert!(
+                record
+                    .products
+                    .iter()
+                    .all(|product| sinks.visible().contains_key(&product.location))
+            );
+        }
+        jobs.room.store(100, Ordering::Relaxed);
+        assert!(engine.execute(&plan, &io, &Threads(2)).unwrap().is_success());
+    }
 }

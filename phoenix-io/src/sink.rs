@@ -16,9 +16,9 @@ use phoenix_core::product::StoredProduct;
 use phoenix_core::provenance::Record;
 use phoenix_core::traits::{Committed, CubeLayout, JobSink, ProductSink, SinkError, SinkFactory, SlabWriter};
 
-use staging::{Staging, sync_folder};
-
+use crate::digest;
 use crate::fits::{FitsError, FitsWriter, WriteOptions};
+use staging::{Staging, sync_folder};
 
 pub use beside::{Beside, provenance_name};
 pub(crate) use encode::stamp;
@@ -26,14 +26,25 @@ pub(crate) use encode::stamp;
 /// The folder below a run's directory that holds the products of jobs.
 const WORK: &str = "work";
 
-/// Returns the folder name of a job: its name without what separates folders, and never hidden.
+/// Beyond this many bytes a name is cut: file systems take 255, and staging adds to it.
+const LONGEST_FOLDER: usize = 200;
+
+/// Returns the folder name of a job: its name, where that is a visible file name, else a tame form of it with eight
+/// digits of its digest, so that no two jobs share a folder.
 pub fn job_folder(job: &JobId) -> String {
-    let name = job.as_str().replace(['/', '\\', '\0'], "_");
-    if name.is_empty() || name.starts_with('.') {
-        format!("_{name}")
-    } else {
-        name
+    let name = job.as_str();
+    let mut tame = name.replace(['/', '\\', '\0'], "_");
+    if tame.is_empty() || tame.starts_with('.') {
+        tame.insert(0, '_');
     }
+    while tame.len() > LONGEST_FOLDER {
+        tame.pop();
+    }
+    if tame == name {
+        return tame;
+    }
+    let digest = digest::sha256_of_bytes(name.as_bytes());
+    format!("{tame}-{}", digest.split_at(8).0)
 }
 
 /// Writes one product to a path, with `DATAMD5`; nothing but the product is written beside it.
@@ -305,5 +316,33 @@ fn system(name: &str, location: &Path, source: io::Error) -> SinkError {
         name: name.to_owned(),
         location: location.display().to_string(),
         source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::job_folder;
+
+    #[test]
+    fn a_job_name_that_is_a_file_name_is_the_folder_name() {
+        let job = "MUSE.2014-11-07T07:42:57.317_pst:muse_exp_combine";
+        assert_eq!(job_folder(&job.into()), job);
+    }
+
+    #[test]
+    fn no_two_jobs_share_a_folder_and_none_leaves_the_run() {
+        let long = "x".repeat(300);
+        let longer = "x".repeat(301);
+        let names = ["a/b", "a_b", "a\\b", "", "..", ".", "_", long.as_str(), longer.as_str()];
+        let folders: BTreeSet<String> = names.iter().map(|name| job_folder(&(*name).into())).collect();
+        assert_eq!(folders.len(), names.len());
+        for folder in folders {
+            assert!(
+                !folder.contains('/') && !folder.starts_with('.') && folder.len() < 220,
+                "{folder}"
+            );
+        }
     }
 }

@@ -74,10 +74,10 @@ fn products_lie_in_one_folder_per_job_with_provenance_beside_them() {
             "state.db",
             "work/night:sum/SUM.fits",
             "work/night:sum/SUM.provenance.json",
-            "work/ob_0:make/CUBE.fits",
-            "work/ob_0:make/CUBE.provenance.json",
-            "work/ob_1:make/CUBE.fits",
-            "work/ob_1:make/CUBE.provenance.json",
+            "work/ob0:make/CUBE.fits",
+            "work/ob0:make/CUBE.provenance.json",
+            "work/ob1:make/CUBE.fits",
+            "work/ob1:make/CUBE.provenance.json",
         ]
     );
     let text = std::fs::read_to_string(out.join("work/night:sum/SUM.provenance.json")).unwrap();
@@ -88,7 +88,7 @@ fn products_lie_in_one_folder_per_job_with_provenance_beside_them() {
         .iter()
         .map(|frame| frame.location.as_str())
         .collect();
-    assert_eq!(inputs, ["work/ob_0:make/CUBE.fits", "work/ob_1:make/CUBE.fits"]);
+    assert_eq!(inputs, ["work/ob0:make/CUBE.fits", "work/ob1:make/CUBE.fits"]);
     assert!(beside.provenance.raw.iter().all(|frame| frame.digest.is_some()));
     let stored = report.products("SUM").next().unwrap();
     assert_eq!((&beside.digest, beside.size_bytes), (&stored.digest, stored.size_bytes));
@@ -125,7 +125,7 @@ fn a_truncated_frame_fails_its_job_and_not_the_others() {
     std::fs::write(folder.path().join("raw1.fits"), &whole[..whole.len() - 2880]).unwrap();
     let out = folder.path().join("out");
     let report = run(&plan, &out, 1, Duration::ZERO, &Arc::default());
-    let text = format!("{:?}", report.job(&"ob/1:make".into()).unwrap().end);
+    let text = format!("{:?}", report.job(&"ob1:make".into()).unwrap().end);
     assert!(
         text.contains("raw1.fits") && text.contains("hdu 1, byte") && text.contains("ends after"),
         "{text}"
@@ -144,7 +144,7 @@ fn a_job_that_was_committed_and_not_recorded_is_not_done_again() {
     // As a process leaves it that is killed between the two.
     let forget = || {
         let state = SqliteState::open(out.join("state.db")).unwrap();
-        let mut record = state.get(&"ob/1:make".into()).unwrap().unwrap();
+        let mut record = state.get(&"ob1:make".into()).unwrap().unwrap();
         (record.stage, record.products) = (Stage::Fetched, Vec::new());
         state.put(&record).unwrap();
     };
@@ -152,13 +152,13 @@ fn a_job_that_was_committed_and_not_recorded_is_not_done_again() {
         forget();
         let ends = Arc::new(Ends::default());
         assert!(run(&plan, &out, 1, Duration::ZERO, &ends).is_success());
-        assert_eq!(ends.0.lock().unwrap()["ob/1:make"], [expected], "{what}");
+        assert_eq!(ends.0.lock().unwrap()["ob1:make"], [expected], "{what}");
         assert_eq!(products(&out), before);
     };
     again("whole", "skipped");
-    std::fs::write(out.join("work/ob_1:make/CUBE.fits"), "something else").unwrap();
+    std::fs::write(out.join("work/ob1:make/CUBE.fits"), "something else").unwrap();
     again("changed", "done");
-    std::fs::remove_file(out.join("work/ob_1:make/CUBE.fits")).unwrap();
+    std::fs::remove_file(out.join("work/ob1:make/CUBE.fits")).unwrap();
     again("lost", "done");
 }
 

@@ -281,7 +281,7 @@ pub fn night(folder: &Path, n: usize) -> Plan {
             digest: None,
         };
         jobs.push(job(
-            format!("ob/{n}:make").into(),
+            format!("ob{n}:make").into(),
             "make",
             vec![InputSource::Frame { frame }],
         ));
