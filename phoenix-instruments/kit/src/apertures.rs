@@ -88,7 +88,12 @@ fn above(plane: &[f32], nx: usize, level: f64, threshold: f64) -> Vec<Aperture> 
             found.push(aperture(plane, nx, level, &members));
         }
     }
-    found.sort_by(|a, b| b.flux.total_cmp(&a.flux).then(a.x.total_cmp(&b.x)).then(a.y.total_cmp(&b.y)));
+    found.sort_by(|a, b| {
+        b.flux
+            .total_cmp(&a.flux)
+            .then(a.x.total_cmp(&b.x))
+            .then(a.y.total_cmp(&b.y))
+    });
     found
 }
 

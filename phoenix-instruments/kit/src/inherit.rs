@@ -58,7 +58,9 @@ mod tests {
     #[test]
     fn layout_and_world_coordinates_stay_behind() {
         let mut first = Header::new();
-        for key in ["BITPIX", "NAXIS1", "CTYPE1", "CD1_1", "CHECKSUM", "OBJECT", "DPR.CATG", "INS.MODE"] {
+        for key in [
+            "BITPIX", "NAXIS1", "CTYPE1", "CD1_1", "CHECKSUM", "OBJECT", "DPR.CATG", "INS.MODE",
+        ] {
             first.set(key, "x", "");
         }
         first.note("COMMENT", "boilerplate");

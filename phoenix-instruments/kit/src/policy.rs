@@ -27,9 +27,16 @@ impl Policy {
             Err(error) => faults.push(error.to_string()),
         }
         if !product.name.starts_with(&self.name_prefix) {
-            faults.push(format!("name {} does not begin with {}", product.name, self.name_prefix));
+            faults.push(format!(
+                "name {} does not begin with {}",
+                product.name, self.name_prefix
+            ));
         }
-        match self.categories.iter().find(|(category, _)| *category == product.category) {
+        match self
+            .categories
+            .iter()
+            .find(|(category, _)| *category == product.category)
+        {
             None => faults.push(format!("category {} is not delivered", product.category)),
             Some((_, companions)) => {
                 for wanted in companions {
@@ -41,7 +48,10 @@ impl Policy {
         }
         for companion in &product.companions {
             if !companion.name.starts_with(&self.name_prefix) {
-                faults.push(format!("companion {} does not begin with {}", companion.name, self.name_prefix));
+                faults.push(format!(
+                    "companion {} does not begin with {}",
+                    companion.name, self.name_prefix
+                ));
             }
         }
         let forbidden = product.caveats.iter().filter(|caveat| caveat.forbids_delivery());

@@ -6,10 +6,7 @@ use phoenix_core::traits::RecipeError;
 ///
 /// # Errors
 /// `NoResult` if the system gives no threads; otherwise what `work` returns.
-pub fn within<T: Send>(
-    threads: usize,
-    work: impl FnOnce() -> Result<T, RecipeError> + Send,
-) -> Result<T, RecipeError> {
+pub fn within<T: Send>(threads: usize, work: impl FnOnce() -> Result<T, RecipeError> + Send) -> Result<T, RecipeError> {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads.max(1))
         .thread_name(|n| format!("recipe-{n}"))

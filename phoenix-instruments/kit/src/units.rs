@@ -29,7 +29,10 @@ mod tests {
 
     #[test]
     fn spelling_does_not_matter() {
-        assert!(is_same("10**(-20)*erg/s/cm**2/Angstrom", "10**(-20) * erg/s/cm**2/angstrom"));
+        assert!(is_same(
+            "10**(-20)*erg/s/cm**2/Angstrom",
+            "10**(-20) * erg/s/cm**2/angstrom"
+        ));
         assert!(is_angstrom(" Angstrom "));
         assert_eq!(variance("count"), "(count)**2");
     }

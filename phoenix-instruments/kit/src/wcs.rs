@@ -62,7 +62,11 @@ pub fn linear_part(header: &Header) -> Option<[[f64; 2]; 2]> {
 /// # Errors
 /// If a card is missing, the projection is not gnomonic, the axis is not one of wavelength, or `PCi_j` is used.
 pub fn grid(header: &Header, shape: &[usize]) -> Result<CubeGrid, WcsError> {
-    let real = |key: &str| header.f64(key).map_err(|error| WcsError { reason: error.to_string() });
+    let real = |key: &str| {
+        header.f64(key).map_err(|error| WcsError {
+            reason: error.to_string(),
+        })
+    };
     if let Some(card) = header.cards().iter().find(|card| {
         let key = card.key.as_str();
         key.starts_with("PC") && key.contains('_')
@@ -70,14 +74,18 @@ pub fn grid(header: &Header, shape: &[usize]) -> Result<CubeGrid, WcsError> {
         return fault(format!("key {} is not supported, CDi_j is", card.key));
     }
     for (key, wanted) in [("CTYPE1", "RA---TAN"), ("CTYPE2", "DEC--TAN")] {
-        let found = header.str(key).map_err(|error| WcsError { reason: error.to_string() })?;
+        let found = header.str(key).map_err(|error| WcsError {
+            reason: error.to_string(),
+        })?;
         if found != wanted {
             return fault(format!("key {key} is {found}, expected {wanted}"));
         }
     }
     let ctype3 = header.str("CTYPE3").unwrap_or("AWAV");
     let Some(axis) = SpectralAxis::from_ctype(ctype3) else {
-        return fault(format!("key CTYPE3 is {ctype3}, expected AWAV, WAVE, AWAV-LOG or WAVE-LOG"));
+        return fault(format!(
+            "key CTYPE3 is {ctype3}, expected AWAV, WAVE, AWAV-LOG or WAVE-LOG"
+        ));
     };
     let to_angstrom = match header.str("CUNIT3").unwrap_or("Angstrom") {
         unit if crate::units::is_angstrom(unit) => 1.0,
@@ -90,10 +98,9 @@ pub fn grid(header: &Header, shape: &[usize]) -> Result<CubeGrid, WcsError> {
         let key = format!("NAXIS{axis}");
         let from_key = header.i64(key.as_str()).ok().and_then(|n| usize::try_from(n).ok());
         let from_shape = (shape.len() == 3).then(|| shape[3 - axis]);
-        from_key
-            .or(from_shape)
-            .filter(|n| *n > 0)
-            .ok_or_else(|| WcsError { reason: format!("key {key} is missing or not positive") })
+        from_key.or(from_shape).filter(|n| *n > 0).ok_or_else(|| WcsError {
+            reason: format!("key {key} is missing or not positive"),
+        })
     };
     let Some(cd) = linear_part(header) else {
         return fault("key CD1_1 or CD2_2 is missing");
@@ -127,7 +134,12 @@ mod tests {
             crpix: [1.5, 2.5],
             cd: [[-5.5e-5, 0.0], [0.0, 5.5e-5]],
             celestial: true,
-            spectral: SpectralWcs { axis: SpectralAxis::Awav, crval: 4750.0, crpix: 1.0, step: 1.25 },
+            spectral: SpectralWcs {
+                axis: SpectralAxis::Awav,
+                crval: 4750.0,
+                crpix: 1.0,
+                step: 1.25,
+            },
         }
     }
 

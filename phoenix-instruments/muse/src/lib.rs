@@ -1,1 +1,26 @@
-//! MUSE for PHOENIX: selection, association, recipes, scores, delivery
+//! MUSE for PHOENIX: selection, association, recipes, scores, delivery.
+
+pub mod associate;
+mod cascade;
+pub mod combine;
+pub mod exposure;
+pub mod filters;
+pub mod headers;
+pub mod ingest;
+pub mod kinds;
+pub mod load;
+pub mod offsets;
+pub mod params;
+pub mod quality;
+pub mod recipes;
+pub mod score;
+pub mod select;
+pub mod table;
+
+mod instrument;
+pub use instrument::{Muse, instrument, register};
+
+/// The task and recipe that combine several exposures.
+pub const COMBINE: &str = "muse_exp_combine";
+/// The task and recipe that make a cube of one exposure.
+pub const MAKE_CUBE: &str = "muse_scipost_make_cube";

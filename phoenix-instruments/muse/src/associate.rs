@@ -1,0 +1,265 @@
+//! Which calibrations a dataset gets ("smart association").
+//!
+//! | slot | level 0 | level 1 | refused |
+//! |---|---|---|---|
+//! | `OFFSET_LIST` | same observing block and template, or it names an exposure of the dataset | same observing block | of another block, or of none that it names |
+//! | `FILTER_LIST` | valid from before the dataset | valid only from later on | - |
+//! | `OUTPUT_WCS` | same observing block | same target | any other |
+//!
+//! Slots of tasks that run outside this backend are filled by kind, mode and time, so that the plan shows them.
+
+use phoenix_core::association::{Association, CalibPool, Fill, MatchLevel, Slot};
+use phoenix_core::dataset::Dataset;
+use phoenix_core::frame::ClassifiedFrame;
+use phoenix_core::header::{Header, Key, Value};
+use phoenix_core::id::FrameId;
+use phoenix_core::traits::{AssociateError, Associator};
+use phoenix_core::unit::Mjd;
+use phoenix_kit::closest::{Candidate, best, start};
+
+use crate::select::stamp;
+use crate::{COMBINE, MAKE_CUBE};
+
+/// Associator of MUSE.
+#[derive(Debug, Default)]
+pub struct MuseAssociator;
+
+/// How a slot's candidates are judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rule {
+    Offsets,
+    Static,
+    Grid,
+    /// Nearest in time; mode must agree where both sides name one.
+    Nearest,
+}
+
+/// Slots by task: kind, required, rule. Source: recipe manual pages of the MUSE pipeline 2.8.7.
+const SLOTS: [(&str, &[(&str, bool, Rule)]); 14] = [
+    (
+        COMBINE,
+        &[
+            ("OFFSET_LIST", false, Rule::Offsets),
+            ("FILTER_LIST", false, Rule::Static),
+            ("OUTPUT_WCS", false, Rule::Grid),
+        ],
+    ),
+    (
+        MAKE_CUBE,
+        &[("FILTER_LIST", false, Rule::Static), ("OUTPUT_WCS", false, Rule::Grid)],
+    ),
+    ("muse_bias", &[("BADPIX_TABLE", false, Rule::Static)]),
+    ("muse_dark", &[("MASTER_BIAS", true, Rule::Nearest)]),
+    ("muse_flat", &[("MASTER_BIAS", true, Rule::Nearest)]),
+    (
+        "muse_wavecal",
+        &[
+            ("MASTER_BIAS", true, Rule::Nearest),
+            ("TRACE_TABLE", true, Rule::Nearest),
+            ("LINE_CATALOG", true, Rule::Static),
+        ],
+    ),
+    (
+        "muse_lsf",
+        &[
+            ("MASTER_BIAS", true, Rule::Nearest),
+            ("TRACE_TABLE", true, Rule::Nearest),
+            ("WAVECAL_TABLE", true, Rule::Nearest),
+            ("LINE_CATALOG", true, Rule::Static),
+        ],
+    ),
+    (
+        "muse_twilight",
+        &[
+            ("MASTER_BIAS", true, Rule::Nearest),
+            ("MASTER_FLAT", true, Rule::Nearest),
+            ("TRACE_TABLE", true, Rule::Nearest),
+            ("WAVECAL_TABLE", true, Rule::Nearest),
+            ("GEOMETRY_TABLE", true, Rule::Static),
+        ],
+    ),
+    (
+        "muse_scibasic",
+        &[
+            ("MASTER_BIAS", true, Rule::Nearest),
+            ("MASTER_FLAT", true, Rule::Nearest),
+            ("TRACE_TABLE", true, Rule::Nearest),
+            ("WAVECAL_TABLE", true, Rule::Nearest),
+            ("GEOMETRY_TABLE", true, Rule::Static),
+            ("ILLUM", false, Rule::Nearest),
+            ("TWILIGHT_CUBE", false, Rule::Nearest),
+        ],
+    ),
+    (
+        "muse_standard",
+        &[
+            ("EXTINCT_TABLE", true, Rule::Static),
+            ("STD_FLUX_TABLE", true, Rule::Static),
+        ],
+    ),
+    (
+        "muse_create_sky",
+        &[
+            ("EXTINCT_TABLE", true, Rule::Static),
+            ("STD_RESPONSE", true, Rule::Nearest),
+            ("SKY_LINES", true, Rule::Static),
+            ("LSF_PROFILE", true, Rule::Nearest),
+        ],
+    ),
+    ("muse_astrometry", &[("ASTROMETRY_REFERENCE", true, Rule::Static)]),
+    (
+        "muse_scipost",
+        &[
+            ("EXTINCT_TABLE", true, Rule::Static),
+            ("STD_RESPONSE", true, Rule::Nearest),
+            ("SKY_LINES", false, Rule::Static),
+            ("LSF_PROFILE", false, Rule::Nearest),
+            ("STD_TELLURIC", false, Rule::Nearest),
+            ("ASTROMETRY_WCS", false, Rule::Static),
+        ],
+    ),
+    ("muse_exp_align", &[]),
+];
+
+impl Associator for MuseAssociator {
+    fn associate(&self, dataset: &Dataset, pool: &CalibPool<'_>) -> Result<Association, AssociateError> {
+        let Some((_, slots)) = SLOTS.iter().find(|(task, _)| *task == dataset.task.as_str()) else {
+            return Err(AssociateError::UnknownTask {
+                dataset: dataset.id.clone(),
+                task: dataset.task.clone(),
+            });
+        };
+        let time = begin(dataset)?;
+        let slots = slots.iter().map(|(tag, required, rule)| Slot {
+            tag: (*tag).into(),
+            required: *required,
+            fill: fill(dataset, time, tag, *rule, pool),
+        });
+        Ok(Association { slots: slots.collect() })
+    }
+}
+
+/// The time of the dataset's first frame; a dataset without frames carries it in its name.
+fn begin(dataset: &Dataset) -> Result<Option<Mjd>, AssociateError> {
+    let Some(first) = dataset.frames.first() else {
+        let text = dataset
+            .id
+            .as_str()
+            .strip_prefix("MUSE.")
+            .and_then(|rest| rest.get(..23));
+        return Ok(text.and_then(|text| Mjd::from_iso(text).ok()));
+    };
+    match start(&first.frame) {
+        Some(time) => Ok(Some(time)),
+        None => Err(AssociateError::MissingKeyword {
+            dataset: dataset.id.clone(),
+            frame: first.frame.id.clone(),
+            key: Key::new("DATE-OBS"),
+        }),
+    }
+}
+
+fn fill(dataset: &Dataset, time: Option<Mjd>, tag: &str, rule: Rule, pool: &CalibPool<'_>) -> Fill {
+    let mut refused: Vec<(FrameId, String)> = Vec::new();
+    let mut candidates = Vec::new();
+    for frame in pool.real.iter().filter(|frame| frame.tag.as_str() == tag) {
+        let at = start(&frame.frame);
+        let dt_days = match (at, time) {
+            (Some(at), Some(time)) => at.0 - time.0,
+            _ => 0.0,
+        };
+        match judge(dataset, dt_days, at.is_some(), frame, rule) {
+            Ok((level, reason)) => candidates.push(Candidate {
+                frame,
+                level: MatchLevel(level),
+                dt_days,
+                reason,
+            }),
+            Err(reason) => refused.push((frame.frame.id.clone(), reason)),
+        }
+    }
+    if let Some(filled) = best(candidates) {
+        return filled;
+    }
+    let planned = pool.planned.iter().filter(|master| master.tag.as_str() == tag);
+    if let Some(master) = planned.min_by(|a, b| a.producer.cmp(&b.producer)) {
+        return Fill::Pending {
+            producer: master.producer.clone(),
+        };
+    }
+    refused.sort();
+    let reason = if refused.is_empty() {
+        format!("there is no {tag}")
+    } else {
+        let each: Vec<String> = refused.iter().map(|(id, reason)| format!("{id} {reason}")).collect();
+        format!("no {tag} fits: {}", each.join("; "))
+    };
+    Fill::Missing { reason }
+}
+
+fn text(header: &Header, key: &str) -> Option<String> {
+    header.get(key).map(Value::display).filter(|text| !text.is_empty())
+}
+
+/// Returns level and reason of a candidate that fits, or why it does not.
+fn judge(
+    dataset: &Dataset,
+    dt_days: f64,
+    has_time: bool,
+    candidate: &ClassifiedFrame,
+    rule: Rule,
+) -> Result<(u8, String), String> {
+    let header = &candidate.frame.header;
+    let own = |key: &str| dataset.key.get(key).cloned();
+    match rule {
+        Rule::Offsets => offsets(dataset, header),
+        Rule::Static if !has_time || dt_days <= 0.0 => Ok((0, "valid at the time of the dataset".into())),
+        Rule::Static => Ok((1, "valid only from later on".into())),
+        Rule::Grid => {
+            let target = dataset
+                .frames
+                .first()
+                .and_then(|member| text(&member.frame.header, "OBJECT"));
+            if text(header, "OBS.ID").is_some() && text(header, "OBS.ID") == own("OBS.ID") {
+                Ok((0, "made for this observing block".into()))
+            } else if target.is_some() && text(header, "OBJECT") == target {
+                Ok((1, "made for this target".into()))
+            } else {
+                Err("is of another observing block and target".into())
+            }
+        }
+        Rule::Nearest => match (text(header, "INS.MODE"), own("INS.MODE")) {
+            (Some(theirs), Some(ours)) if theirs.ends_with("-E") != ours.ends_with("-E") => {
+                Err(format!("is of mode {theirs}"))
+            }
+            _ => Ok((0, "nearest in time".into())),
+        },
+    }
+}
+
+fn offsets(dataset: &Dataset, header: &Header) -> Result<(u8, String), String> {
+    let named: Vec<String> = header
+        .cards()
+        .iter()
+        .filter(|card| card.key.as_str().starts_with("ESO.DRS.MUSE.OFFSET") && card.key.as_str().ends_with(".DATE-OBS"))
+        .map(|card| card.value.display().chars().take(23).collect())
+        .collect();
+    let ours = dataset.frames.iter().map(|member| stamp(&member.frame));
+    let n_named = ours.filter(|time| named.contains(time)).count();
+    if n_named > 0 {
+        return Ok((0, format!("it names {n_named} of {} exposures", dataset.frames.len())));
+    }
+    if !named.is_empty() {
+        return Err("names other exposures only".into());
+    }
+    let (block, template) = (text(header, "OBS.ID"), text(header, "TPL.START"));
+    match (&block, dataset.key.get("OBS.ID")) {
+        (None, _) => Err("names neither an observing block nor an exposure".into()),
+        (Some(theirs), Some(ours)) if theirs == ours => match (&template, dataset.key.get("TPL.START")) {
+            (Some(theirs), Some(ours)) if theirs == ours => Ok((0, "same observing block and template".into())),
+            (Some(_), _) => Ok((1, "same observing block, another template".into())),
+            (None, _) => Ok((0, "same observing block".into())),
+        },
+        (Some(theirs), _) => Err(format!("is of observing block {theirs}")),
+    }
+}

@@ -1,0 +1,239 @@
+//! The cascade from raw frames: which dataset needs which.
+//!
+//! | frames | task | name | needs |
+//! |---|---|---|---|
+//! | BIAS, DARK per template | `muse_bias`, `muse_dark` | `MUSE.<start>_tpl` | dark: bias |
+//! | FLAT, ARC, ARC_LSF, SKYFLAT per template | `muse_flat`, `muse_wavecal`, `muse_lsf`, `muse_twilight` | `MUSE.<start>_tpl` | those before |
+//! | STD, ASTROMETRY, OBJECT, SKY, each alone | `muse_scibasic` | `MUSE.<start>` | bias, flat, wavecal, twilight |
+//! | - | `muse_standard`, `muse_astrometry`, `muse_create_sky` | `MUSE.<start>_std`, `_ast`, `_sky` | its scibasic |
+//! | - | `muse_scipost` | `MUSE.<start>_pst` | scibasic, standard, sky, astrometry, LSF |
+//! | - | `muse_exp_align`, `muse_exp_combine` | `MUSE.<start>_aln`, `_tpl` | the exposures' scipost |
+//!
+//! Source of the order: recipe manual pages of the MUSE pipeline 2.8.7. Calibrations are the nearest in time of the
+//! same filter (nominal or extended), whatever the task of the dataset that needs them.
+
+use std::collections::BTreeMap;
+
+use phoenix_core::dataset::{Completeness, Dataset, LeftOut};
+use phoenix_core::frame::ClassifiedFrame;
+use phoenix_core::id::DatasetId;
+use phoenix_core::unit::{Mjd, Night};
+use phoenix_kit::closest::start;
+
+use crate::COMBINE;
+use crate::select::{GroupKey, complete, stamp};
+
+/// Tasks that work on all frames of a template, with the fewest frames and what they need.
+/// Source: recipe manual pages of the MUSE pipeline 2.8.7.
+const GROUPED: [(&str, &str, usize, &[&str]); 6] = [
+    ("BIAS", "muse_bias", 3, &[]),
+    ("DARK", "muse_dark", 3, &["muse_bias"]),
+    ("FLAT", "muse_flat", 3, &["muse_bias"]),
+    ("ARC", "muse_wavecal", 1, &["muse_bias", "muse_flat"]),
+    ("ARC_LSF", "muse_lsf", 1, &["muse_bias", "muse_flat", "muse_wavecal"]),
+    (
+        "SKYFLAT",
+        "muse_twilight",
+        3,
+        &["muse_bias", "muse_flat", "muse_wavecal"],
+    ),
+];
+
+/// What the basic reduction needs of the night's calibrations.
+const BASIC_NEEDS: [&str; 4] = ["muse_bias", "muse_flat", "muse_wavecal", "muse_twilight"];
+/// What the post-processing needs of the night's calibrations.
+const POST_NEEDS: [&str; 4] = ["muse_lsf", "muse_standard", "muse_create_sky", "muse_astrometry"];
+
+fn basic(key: BTreeMap<String, String>, member: ClassifiedFrame) -> Dataset {
+    let id = format!("MUSE.{}", stamp(&member.frame));
+    complete(id, "muse_scibasic", key, vec![member], Vec::new())
+}
+
+fn after(basic: &Dataset, suffix: &str, task: &str) -> Dataset {
+    let id = format!("{}_{suffix}", basic.id);
+    complete(id, task, basic.key.clone(), Vec::new(), vec![basic.id.clone()])
+}
+
+/// Returns the datasets of one template with raw exposures, some of which may be reduced already.
+pub(crate) fn science(
+    key: &GroupKey,
+    raw: Vec<ClassifiedFrame>,
+    reduced: Vec<ClassifiedFrame>,
+    max_combine: usize,
+) -> Vec<Dataset> {
+    let mut datasets = Vec::new();
+    let mut posts: Vec<(String, DatasetId)> = Vec::new();
+    for member in raw {
+        let time = stamp(&member.frame);
+        let first = basic(key.to_map(), member);
+        let post = if key.kind == "SKY" {
+            after(&first, "sky", "muse_create_sky")
+        } else {
+            after(&first, "pst", "muse_scipost")
+        };
+        posts.push((time, post.id.clone()));
+        datasets.extend([first, post]);
+    }
+    if key.kind == "SKY" || posts.len() + reduced.len() < 2 {
+        datasets.extend(crate::select::cubes(key, reduced, max_combine));
+        return datasets;
+    }
+    // A part is a run of exposures in order of time, reduced or not.
+    let mut exposures: Vec<(String, Result<ClassifiedFrame, DatasetId>)> =
+        posts.into_iter().map(|(time, id)| (time, Err(id))).collect();
+    exposures.extend(reduced.into_iter().map(|member| (stamp(&member.frame), Ok(member))));
+    exposures.sort_by(|a, b| a.0.cmp(&b.0));
+    let parts = exposures.len().div_ceil(max_combine.max(2));
+    for left in (1..=parts).rev() {
+        let part: Vec<_> = exposures.drain(..exposures.len().div_ceil(left)).collect();
+        let Some(begin) = part.first().map(|(time, _)| time.clone()) else {
+            continue;
+        };
+        let (mut frames, mut needs) = (Vec::new(), Vec::new());
+        for (_, exposure) in part {
+            match exposure {
+                Ok(member) => frames.push(member),
+                Err(id) => needs.push(id),
+            }
+        }
+        let align = complete(
+            format!("MUSE.{begin}_aln"),
+            "muse_exp_align",
+            key.to_map(),
+            Vec::new(),
+            needs.clone(),
+        );
+        needs.push(align.id.clone());
+        datasets.push(align);
+        datasets.push(complete(
+            format!("MUSE.{begin}_tpl"),
+            COMBINE,
+            key.to_map(),
+            frames,
+            needs,
+        ));
+    }
+    datasets
+}
+
+/// Returns the datasets of raw calibrations of a night, and the frames that are in none.
+pub(crate) fn calibrations(frames: Vec<ClassifiedFrame>, night: Option<Night>) -> (Vec<Dataset>, Vec<LeftOut>) {
+    let mut datasets = Vec::new();
+    let mut idle = Vec::new();
+    let mut groups: BTreeMap<(String, String, String), Vec<ClassifiedFrame>> = BTreeMap::new();
+    for member in frames {
+        let begins = start(&member.frame);
+        if let Some(night) = night
+            && !begins.is_some_and(|time| night.contains(time))
+        {
+            let reason = format!("it was not taken in the night {night}");
+            idle.push(LeftOut {
+                frame: member.frame.id.clone(),
+                reason,
+            });
+            continue;
+        }
+        let text = |key: &str| member.frame.header.str(key).unwrap_or_default().to_owned();
+        let tag = member.tag.as_str();
+        let keys = || [("INS.MODE", text("INS.MODE")), ("DPR.TYPE", text("DPR.TYPE"))];
+        let map = || keys().into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        match tag {
+            "STD" => {
+                let first = basic(map(), member);
+                let second = after(&first, "std", "muse_standard");
+                datasets.extend([first, second]);
+            }
+            "ASTROMETRY" => {
+                let first = basic(map(), member);
+                let second = after(&first, "ast", "muse_astrometry");
+                datasets.extend([first, second]);
+            }
+            _ if GROUPED.iter().any(|(kind, ..)| *kind == tag) => {
+                let template = member
+                    .frame
+                    .header
+                    .str("TPL.START")
+                    .map_or_else(|_| stamp(&member.frame), str::to_owned);
+                groups
+                    .entry((tag.to_owned(), text("INS.MODE"), template))
+                    .or_default()
+                    .push(member);
+            }
+            _ => idle.push(LeftOut {
+                frame: member.frame.id.clone(),
+                reason: format!("{tag} has no task of its own: it is offered to the association"),
+            }),
+        }
+    }
+    for ((tag, mode, template), members) in groups {
+        let Some((_, task, fewest, _)) = GROUPED.iter().find(|(kind, ..)| **kind == tag) else {
+            continue;
+        };
+        let key = [("TPL.START", template), ("INS.MODE", mode), ("DPR.TYPE", tag.clone())];
+        let key = key.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        let id = format!(
+            "MUSE.{}_tpl",
+            members.first().map(|m| stamp(&m.frame)).unwrap_or_default()
+        );
+        let mut dataset = complete(id, task, key, members, Vec::new());
+        if dataset.frames.len() < *fewest {
+            let reason = format!("{task} needs {fewest} {tag} frames, there are {}", dataset.frames.len());
+            dataset.completeness = Completeness::Incomplete { reasons: vec![reason] };
+        }
+        datasets.push(dataset);
+    }
+    (datasets, idle)
+}
+
+/// Nominal and extended filter do not mix, except for exposures that no filter touches.
+fn filter(dataset: &Dataset) -> Option<bool> {
+    let mode = dataset.key.get("INS.MODE")?;
+    (!matches!(dataset.task.as_str(), "muse_bias" | "muse_dark")).then(|| mode.ends_with("-E"))
+}
+
+fn time_of(dataset: &Dataset) -> Option<Mjd> {
+    dataset
+        .id
+        .as_str()
+        .strip_prefix("MUSE.")
+        .and_then(|rest| Mjd::from_iso(rest.get(..23)?).ok())
+}
+
+/// Adds to each dataset of the cascade the nearest datasets that make its calibrations.
+pub(crate) fn link(datasets: &mut [Dataset]) {
+    let makers: Vec<(String, DatasetId, Option<bool>, Option<Mjd>)> = datasets
+        .iter()
+        .map(|set| (set.task.to_string(), set.id.clone(), filter(set), time_of(set)))
+        .collect();
+    for set in datasets {
+        let wanted: &[&str] = match set.task.as_str() {
+            "muse_scibasic" => &BASIC_NEEDS,
+            "muse_scipost" => &POST_NEEDS,
+            task => GROUPED
+                .iter()
+                .find(|(_, name, ..)| *name == task)
+                .map_or(&[], |(.., needs)| needs),
+        };
+        let (own, time) = (filter(set), time_of(set));
+        for task in wanted {
+            let nearest = makers
+                .iter()
+                .filter(|(name, id, of, _)| {
+                    name == task && *id != set.id && (of.is_none() || own.is_none() || *of == own)
+                })
+                .min_by(|a, b| {
+                    let distance = |at: Option<Mjd>| match (at, time) {
+                        (Some(at), Some(time)) => (at.0 - time.0).abs(),
+                        _ => f64::INFINITY,
+                    };
+                    distance(a.3).total_cmp(&distance(b.3)).then(a.1.cmp(&b.1))
+                });
+            if let Some((_, id, ..)) = nearest
+                && !set.needs.contains(id)
+            {
+                set.needs.push(id.clone());
+            }
+        }
+        set.needs.sort();
+    }
+}

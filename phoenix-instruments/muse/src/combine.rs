@@ -1,0 +1,503 @@
+//! The run that both recipes share: exposures to a cube and its images, streamed slab by slab.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ndarray::Array2;
+use phoenix_core::caveat::Caveat;
+use phoenix_core::header::Header;
+use phoenix_core::product::{Hdu, HduData, Pixels, Product};
+use phoenix_core::traits::{
+    CubeHdu, CubeLayout, Outcome, ProductSink, ReadError, RecipeError, RunContext, SinkError, SlabWriter,
+};
+use phoenix_kernels::ifu::grid::spatial_scale;
+use phoenix_kernels::ifu::{
+    CoordinateState, CubeGrid, Exposure, Filter, GridRequest, ImageAccumulator, Limits, Slab, SpectralAxis, Stack,
+    StackStats, default_step,
+};
+use phoenix_kernels::{Hooks, KernelError, SourceError, weight};
+use phoenix_kit::{threads, wcs};
+
+use crate::exposure::{ExposureFile, common_fwhm, in_header};
+use crate::filters::{self, FilterCurve};
+use crate::load::Inputs;
+use crate::offsets::{self, Offset};
+use crate::params::{CombineParams, NumericsChoice, WeightChoice};
+use crate::{headers, quality};
+
+/// Least memory for windows: small inputs fit whole.
+const LEAST_WINDOW_BYTES: u64 = 40 << 20;
+/// Most memory for windows: larger ones are no faster.
+const MOST_WINDOW_BYTES: u64 = 2 << 30;
+/// Bytes of one row in the files.
+const ROW_BYTES: u64 = 28;
+
+/// What a recipe tells the shared run about itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Flavour {
+    /// First part of its quality keywords, e.g. `QC.EXPCOMB`.
+    pub quality: &'static str,
+    /// Whether sources are looked for.
+    pub has_sources: bool,
+}
+
+/// Exposures as the kernel takes them, with what was applied.
+struct Placed<'a> {
+    exposures: Vec<Exposure<'a>>,
+    applied: Vec<Option<&'a Offset>>,
+}
+
+/// Makes the products.
+///
+/// # Errors
+/// As the step demands, naming frame and key or column.
+pub fn run(
+    inputs: &Inputs,
+    params: &CombineParams,
+    flavour: Flavour,
+    out: &mut dyn ProductSink,
+    ctx: &RunContext<'_>,
+) -> Result<Outcome, RecipeError> {
+    params.check()?;
+    let (curves, unknown) = filters::chosen(&params.filter, &inputs.curves);
+    let mut caveats = inputs.caveats.clone();
+    for name in unknown {
+        caveats.push(Caveat::OutputMissing {
+            tag: "IMAGE_FOV".into(),
+            reason: format!("filter {name} is not in the FILTER_LIST"),
+        });
+    }
+    let placed = place(inputs, params, &mut caveats)?;
+    threads::within(ctx.threads, || {
+        let job = Job {
+            inputs,
+            params,
+            flavour,
+            curves: &curves,
+            placed: &placed,
+            ctx,
+        };
+        job.run(out, caveats)
+    })
+}
+
+/// Finds position, weight, flux scale and slice direction of each exposure.
+fn place<'a>(inputs: &'a Inputs, params: &CombineParams, caveats: &mut Vec<Caveat>) -> Result<Placed<'a>, RecipeError> {
+    let files = &inputs.exposures;
+    let identities: Vec<&str> = files.iter().map(ExposureFile::identity).collect();
+    let applied = match &inputs.offsets {
+        Some(list) => list.matched(&identities)?,
+        None => vec![None; files.len()],
+    };
+    for (file, offset) in files.iter().zip(&applied) {
+        if inputs.offsets.is_some() && offset.is_none() {
+            let reason = format!(
+                "exposure {} is not in the OFFSET_LIST and keeps its own position",
+                file.frame.id
+            );
+            caveats.push(Caveat::Partial { reason });
+        }
+    }
+    let weights = weights(files, params, caveats)?;
+    let mut exposures = Vec::with_capacity(files.len());
+    for ((file, offset), weight) in files.iter().zip(&applied).zip(weights) {
+        let [mut ra, mut dec] = file.pointing_deg()?;
+        if let Some(offset) = offset {
+            ra -= offset.ra_deg;
+            dec -= offset.dec_deg;
+        }
+        let direction = file.slice_direction(inputs.fixed.as_ref(), params.kernel_numerics());
+        let mut exposure = Exposure::new(&file.table, file.table.state, ra, dec).with_slice_direction(direction);
+        if let Some(scale) = offset.and_then(|offset| offset.flux_scale) {
+            exposure = exposure.with_flux_scale(scale);
+        }
+        if let Some(weight) = weight {
+            exposure = exposure.with_weight(weight);
+        }
+        exposures.push(exposure);
+    }
+    Ok(Placed { exposures, applied })
+}
+
+fn weights(
+    files: &[ExposureFile],
+    params: &CombineParams,
+    caveats: &mut Vec<Caveat>,
+) -> Result<Vec<Option<f32>>, RecipeError> {
+    if params.weight == WeightChoice::None {
+        return Ok(vec![None; files.len()]);
+    }
+    let times = files
+        .iter()
+        .map(ExposureFile::exptime_s)
+        .collect::<Result<Vec<f64>, _>>()?;
+    let first = times.first().copied().unwrap_or(1.0);
+    let plain = || {
+        times
+            .iter()
+            .map(|time| Some(weight::exposure_time(*time, first)))
+            .collect()
+    };
+    match params.weight {
+        WeightChoice::Fwhm => Ok(match common_fwhm(files) {
+            Some(fwhm) => {
+                let pairs = times.iter().zip(&fwhm);
+                pairs
+                    .map(|(time, f)| Some(weight::exposure_time_and_seeing(*time, first, *f, fwhm[0])))
+                    .collect()
+            }
+            None => {
+                let reason = "no source of seeing is in all headers: weights are exposure times".to_owned();
+                caveats.push(Caveat::Partial { reason });
+                plain()
+            }
+        }),
+        WeightChoice::Header => files
+            .iter()
+            .zip(&times)
+            .map(|(file, time)| {
+                let factor = file.header.f64("DRS.MUSE.WEIGHT").map_err(in_header(&file.frame))?;
+                Ok(Some(weight::exposure_time_and_factor(*time, first, factor)))
+            })
+            .collect(),
+        WeightChoice::Exptime | WeightChoice::None => Ok(plain()),
+    }
+}
+
+struct Job<'a> {
+    inputs: &'a Inputs,
+    params: &'a CombineParams,
+    flavour: Flavour,
+    curves: &'a [FilterCurve],
+    placed: &'a Placed<'a>,
+    ctx: &'a RunContext<'a>,
+}
+
+/// What comes out of the slabs beside the cube itself.
+struct Collected {
+    stats: StackStats,
+    images: Vec<Array2<f32>>,
+    middle: Vec<f32>,
+}
+
+impl Job<'_> {
+    fn run(&self, out: &mut dyn ProductSink, caveats: Vec<Caveat>) -> Result<Outcome, RecipeError> {
+        let saturated = self.count_saturated()?;
+        let n_rows: u64 = self.placed.exposures.iter().map(|exposure| exposure.rows.len()).sum();
+        let mut figures = vec![
+            ("exposures".to_owned(), self.placed.exposures.len() as f64),
+            ("input_pixels".to_owned(), n_rows as f64),
+            ("saturated_pixels".to_owned(), saturated as f64),
+        ];
+        if self.params.saves("cube") {
+            let stats = self.cube(out, &caveats, saturated, n_rows)?;
+            figures.extend([
+                ("rejected_pixels".to_owned(), stats.rejected as f64),
+                ("cosmic_pixels_in".to_owned(), stats.cosmic_in as f64),
+                ("cosmic_pixels".to_owned(), stats.cosmic_out as f64),
+                ("used_pixels".to_owned(), stats.used as f64),
+                ("not_finite_pixels".to_owned(), stats.not_finite as f64),
+                ("outside_pixels".to_owned(), stats.outside as f64),
+                ("finite_voxels".to_owned(), stats.finite_voxels as f64),
+            ]);
+        }
+        Ok(Outcome { caveats, figures })
+    }
+
+    fn cube(
+        &self,
+        out: &mut dyn ProductSink,
+        caveats: &[Caveat],
+        saturated: u64,
+        n_rows: u64,
+    ) -> Result<StackStats, RecipeError> {
+        let ctx = self.ctx;
+        let keep_going = || !ctx.cancel.is_cancelled();
+        let scanned = |done: usize, of: usize| ctx.progress("read coordinates", done as u64, of as u64);
+        let hooks = Hooks {
+            keep_going: &keep_going,
+            on_tile: &scanned,
+        };
+        let mut options = self.params.stack_options();
+        options.pixel_scale = self.pixel_scale();
+        options.memory_bytes = window_bytes(n_rows, ctx.memory_bytes);
+        let request = self.grid_request();
+        let stack =
+            Stack::plan(&self.placed.exposures, &request, &options, &hooks).map_err(|error| self.error(error))?;
+        let grid = *stack.grid();
+
+        let name = "DATACUBE_FINAL.fits";
+        let mut header = self.primary("DATACUBE_FINAL", name, caveats);
+        let unit = &self.inputs.exposures[0].table.unit;
+        let [nx, ny, nz] = grid.naxis;
+        let layout = CubeLayout {
+            tag: "DATACUBE_FINAL".into(),
+            name: name.into(),
+            header: header.clone(),
+            reserve_cards: 8 + quality::FIXED_CARDS + 4 * most_sources(&grid),
+            hdus: vec![
+                CubeHdu {
+                    name: "DATA".into(),
+                    shape: [nz, ny, nx],
+                    header: headers::cube_data(&header, &grid, unit),
+                },
+                CubeHdu {
+                    name: "STAT".into(),
+                    shape: [nz, ny, nx],
+                    header: headers::cube_stat(&header, &grid, unit),
+                },
+            ],
+        };
+        let mut writer = out.begin(layout)?;
+        let resampled = |done: usize, of: usize| ctx.progress("resample", done as u64, of as u64);
+        let hooks = Hooks {
+            keep_going: &keep_going,
+            on_tile: &resampled,
+        };
+        let collected = self.stream(&stack, writer.as_mut(), &hooks)?;
+        self.set_quality(&mut header, &collected, &grid, saturated);
+        writer.finish(header.clone())?;
+        self.images(out, &grid, &header, collected.images)?;
+        Ok(collected.stats)
+    }
+
+    /// Pulls slabs out of the kernel and pushes them into the product.
+    fn stream(
+        &self,
+        stack: &Stack<'_>,
+        writer: &mut dyn SlabWriter,
+        hooks: &Hooks<'_>,
+    ) -> Result<Collected, RecipeError> {
+        let grid = stack.grid();
+        let [nx, ny, _] = grid.naxis;
+        let filters: Vec<Filter> = self.curves.iter().map(|curve| curve.filter.clone()).collect();
+        let mut images = ImageAccumulator::new(&filters, stack.wavelengths(), ny, nx);
+        let wanted = quality::middle_plane(grid);
+        let mut middle = Vec::new();
+        let mut sink = |slab: &Slab<'_>| -> Result<(), SourceError> {
+            let (Some(data), Some(stat)) = (slab.data.as_slice(), slab.stat.as_slice()) else {
+                return Err("a slab is not contiguous".into());
+            };
+            if let Some(offset) = wanted.checked_sub(slab.first_plane)
+                && let Some(plane) = data.get(offset * nx * ny..(offset + 1) * nx * ny)
+            {
+                middle = plane.to_vec();
+            }
+            images.add(slab)?;
+            writer.write(0, slab.first_plane, data)?;
+            writer.write(1, slab.first_plane, stat)?;
+            Ok(())
+        };
+        let stats = stack.run(&mut sink, hooks).map_err(|error| self.error(error))?;
+        Ok(Collected {
+            stats,
+            images: images.finish(),
+            middle,
+        })
+    }
+
+    fn images(
+        &self,
+        out: &mut dyn ProductSink,
+        grid: &CubeGrid,
+        cube: &Header,
+        images: Vec<Array2<f32>>,
+    ) -> Result<(), RecipeError> {
+        let s = &grid.spectral;
+        let edge = |plane: f64| s.crval + (plane - s.crpix) * s.step;
+        let range_aa = [edge(1.0), edge(grid.naxis[2] as f64 + 1.0)];
+        for (n, (curve, image)) in (1..).zip(self.curves.iter().zip(images)) {
+            let name = format!("IMAGE_FOV_{n:04}.fits");
+            let mut header = cube.clone();
+            header.set("PIPEFILE", name.as_str(), "");
+            header.set("PRO.CATG", "IMAGE_FOV", "");
+            let object = cube.str("OBJECT").unwrap_or("UNKNOWN");
+            header.set("OBJECT", format!("{object} ({})", curve.name), "");
+            curve.set_keys(&mut header, range_aa);
+            out.put(Product {
+                tag: "IMAGE_FOV".into(),
+                name,
+                header,
+                hdus: vec![Hdu {
+                    name: "DATA".into(),
+                    header: headers::image_data(grid, &self.inputs.exposures[0].table.unit),
+                    data: HduData::Image(Pixels::F32(std::sync::Arc::new(image))),
+                }],
+            })?;
+        }
+        Ok(())
+    }
+
+    fn primary(&self, tag: &str, name: &str, caveats: &[Caveat]) -> Header {
+        let mut header = headers::primary(tag, name, &self.inputs.exposures, self.params.numerics);
+        let mut record = self.ctx.record.clone();
+        record.caveats.extend_from_slice(caveats);
+        headers::set_record(&mut header, &record);
+        header.set("PRO.DATANCOM", self.inputs.exposures.len(), "Number of combined frames");
+        offsets::set_keys(&mut header, &self.placed.applied);
+        header
+    }
+
+    fn set_quality(&self, header: &mut Header, collected: &Collected, grid: &CubeGrid, saturated: u64) {
+        let root = self.flavour.quality;
+        if self.flavour.has_sources {
+            quality::set_sources(header, &collected.middle, grid, most_sources(grid));
+        }
+        header.set(
+            format!("{root}.NSATURATED"),
+            saturated as i64,
+            "Number of saturated pixels in the input",
+        );
+        header.set(
+            format!("{root}.NREJECTED"),
+            collected.stats.rejected as i64,
+            "Number of pixels rejected as cosmic rays",
+        );
+        if let Some(shift) = headers::largest_shift_aa(&self.inputs.exposures) {
+            header.set(
+                format!("{root}.LSHIFT.MAX"),
+                shift,
+                "[Angstrom] Largest wavelength shift of any input",
+            );
+        }
+    }
+
+    fn grid_request(&self) -> GridRequest {
+        if let Some(grid) = self.inputs.fixed {
+            return GridRequest::Fixed(grid);
+        }
+        let first = &self.inputs.exposures[0];
+        let axis = SpectralAxis::Awav;
+        let mut step = default_step(first.mode(), axis);
+        if first.table.state == CoordinateState::Pixel {
+            step[0] = 1.0;
+            step[1] = 1.0;
+        }
+        for (own, asked) in step
+            .iter_mut()
+            .zip([self.params.dx, self.params.dy, self.params.dlambda])
+        {
+            if asked > 0.0 {
+                *own = asked;
+            }
+        }
+        GridRequest::Automatic {
+            step,
+            axis,
+            limits: self.stated_limits(),
+        }
+    }
+
+    /// The limits that a positioned table's header states; the pipeline trusts them, seven digits and all.
+    fn stated_limits(&self) -> Option<Limits> {
+        let first = &self.inputs.exposures[0];
+        if self.params.numerics != NumericsChoice::Eso || first.table.state == CoordinateState::NativeSpherical {
+            return None;
+        }
+        let read = |end: &str| -> Option<[f64; 3]> {
+            let real = |axis: &str| first.header.f64(format!("DRS.MUSE.PIXTABLE.LIMITS.{axis}.{end}")).ok();
+            Some([real("X")?, real("Y")?, real("LAMBDA")?])
+        };
+        let mut limits = Limits {
+            low: read("LOW")?,
+            high: read("HIGH")?,
+        };
+        limits.low[2] = limits.low[2].max(self.params.lambdamin);
+        limits.high[2] = limits.high[2].min(self.params.lambdamax);
+        Some(limits)
+    }
+
+    fn pixel_scale(&self) -> Option<[f64; 2]> {
+        let first = &self.inputs.exposures[0];
+        if first.table.state == CoordinateState::Pixel {
+            return None;
+        }
+        wcs::linear_part(&first.header).map(|cd| spatial_scale(&cd))
+    }
+
+    fn count_saturated(&self) -> Result<u64, RecipeError> {
+        use rayon::prelude::*;
+        let (files, done) = (&self.inputs.exposures, AtomicU64::new(0));
+        files
+            .par_iter()
+            .map(|file| {
+                if self.ctx.cancel.is_cancelled() {
+                    return Err(RecipeError::Stopped);
+                }
+                let n = file
+                    .table
+                    .count_saturated()
+                    .map_err(crate::exposure::in_file(&file.frame))?;
+                let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+                self.ctx.progress("count saturated pixels", done, files.len() as u64);
+                Ok(n)
+            })
+            .try_reduce(|| 0, |a, b| Ok(a + b))
+    }
+
+    /// Tells a kernel's error with the frame's name.
+    fn error(&self, error: KernelError) -> RecipeError {
+        let frame = |n: usize| {
+            self.inputs
+                .exposures
+                .get(n)
+                .map_or_else(|| "?".into(), |file| file.frame.id.clone())
+        };
+        match error {
+            KernelError::Stopped => RecipeError::Stopped,
+            KernelError::NoPixels { exposure } => RecipeError::Frame {
+                frame: frame(exposure),
+                reason: format!(
+                    "columns xpos, ypos, lambda, data and stat hold no finite pixel between {} and {} Angstrom",
+                    self.params.lambdamin, self.params.lambdamax
+                ),
+            },
+            KernelError::Memory { floor_bytes, .. } => RecipeError::Memory {
+                budget_bytes: self.ctx.memory_bytes,
+                floor_bytes: (floor_bytes as u64).saturating_mul(4) / 3,
+            },
+            KernelError::Read {
+                exposure,
+                first,
+                last,
+                source,
+            } => match source.downcast::<ReadError>() {
+                Ok(source) => RecipeError::Read {
+                    frame: frame(exposure),
+                    source: *source,
+                },
+                Err(source) => RecipeError::Frame {
+                    frame: frame(exposure),
+                    reason: format!("rows {first} to {last} cannot be read: {source}"),
+                },
+            },
+            KernelError::Sink { first_plane, source } => match source.downcast::<SinkError>() {
+                Ok(source) => RecipeError::Sink(*source),
+                Err(source) => RecipeError::NoResult {
+                    reason: format!("plane {first_plane}: {source}"),
+                },
+            },
+            KernelError::MixedStates {
+                exposure,
+                found,
+                expected,
+            } => RecipeError::Frame {
+                frame: frame(exposure),
+                reason: format!("column xpos has unit {found}, expected {expected}"),
+            },
+            other => RecipeError::NoResult {
+                reason: other.to_string(),
+            },
+        }
+    }
+}
+
+/// How many sources of a field may get keywords: one per 20 x 20 voxels.
+fn most_sources(grid: &CubeGrid) -> usize {
+    (grid.naxis[0] * grid.naxis[1] / 400).clamp(4, quality::MOST_SOURCES)
+}
+
+/// Memory for windows: grows with the input, within the budget. The rest of a budget is for images, index and buffers.
+fn window_bytes(n_rows: u64, budget: u64) -> usize {
+    let wanted = (n_rows * ROW_BYTES / 4).clamp(LEAST_WINDOW_BYTES, MOST_WINDOW_BYTES);
+    usize::try_from(wanted.min(budget / 4 * 3)).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,144 @@
+//! The `OFFSET_LIST`: coordinate offsets and flux scales by exposure.
+
+use phoenix_core::frame::FrameRef;
+use phoenix_core::header::Header;
+use phoenix_core::product::ColumnData;
+use phoenix_core::traits::{FrameReader, HduKind, RecipeError};
+
+use crate::exposure::{DATE_LENGTH, in_file};
+
+/// One row of the list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Offset {
+    /// First 23 characters of the exposure's `DATE-OBS`.
+    pub date_obs: String,
+    /// Offset in right ascension, in coordinate (no cosine).
+    pub ra_deg: f64,
+    /// Offset in declination.
+    pub dec_deg: f64,
+    /// Factor on the data; absent if the list holds none that is usable.
+    pub flux_scale: Option<f64>,
+}
+
+/// An offset list.
+#[derive(Debug, Clone)]
+pub struct OffsetList {
+    frame: FrameRef,
+    rows: Vec<Offset>,
+}
+
+impl OffsetList {
+    /// Reads a list.
+    ///
+    /// # Errors
+    /// `Frame`, naming the column that is missing or of another type; `Read`.
+    pub fn read(frame: &FrameRef, reader: &dyn FrameReader) -> Result<Self, RecipeError> {
+        let fault = |reason: String| RecipeError::Frame {
+            frame: frame.id.clone(),
+            reason,
+        };
+        let hdus = reader.hdus(frame).map_err(in_file(frame))?;
+        let hdu = hdus
+            .iter()
+            .find(|hdu| hdu.kind == HduKind::Table)
+            .ok_or_else(|| fault("there is no table of offsets".into()))?;
+        let table = reader.table(frame, hdu.index).map_err(in_file(frame))?;
+        let missing = |name: &str| fault(format!("column {name} is missing"));
+        let reals = |name: &str| -> Result<Vec<f64>, RecipeError> {
+            let column = table.column(name).ok_or_else(|| missing(name))?;
+            column
+                .data
+                .to_f64()
+                .ok_or_else(|| fault(format!("column {name} holds no numbers")))
+        };
+        let ColumnData::Text(dates) = &table.column("DATE_OBS").ok_or_else(|| missing("DATE_OBS"))?.data else {
+            return Err(fault("column DATE_OBS holds no text".into()));
+        };
+        let (ra, dec) = (reals("RA_OFFSET")?, reals("DEC_OFFSET")?);
+        let scale = if table.column("FLUX_SCALE").is_some() {
+            reals("FLUX_SCALE")?
+        } else {
+            Vec::new()
+        };
+        let rows = dates
+            .iter()
+            .zip(ra.into_iter().zip(dec))
+            .enumerate()
+            .map(|(n, (date, (ra_deg, dec_deg)))| Offset {
+                date_obs: date.chars().take(DATE_LENGTH).collect(),
+                ra_deg,
+                dec_deg,
+                flux_scale: scale.get(n).copied().filter(|scale| scale.is_finite() && *scale != 0.0),
+            });
+        Ok(Self {
+            frame: frame.clone(),
+            rows: rows.collect(),
+        })
+    }
+
+    /// Returns the row of each exposure.
+    ///
+    /// # Errors
+    /// `Frame` if no exposure has a row, or a matching row holds no finite offset.
+    pub fn matched(&self, identities: &[&str]) -> Result<Vec<Option<&Offset>>, RecipeError> {
+        let found: Vec<_> = identities
+            .iter()
+            .map(|identity| self.rows.iter().find(|row| row.date_obs == *identity))
+            .collect();
+        let fault = |reason: String| RecipeError::Frame {
+            frame: self.frame.id.clone(),
+            reason,
+        };
+        if found.iter().all(Option::is_none) {
+            let named: Vec<&str> = self.rows.iter().map(|row| row.date_obs.as_str()).collect();
+            return Err(fault(format!(
+                "column DATE_OBS matches no exposure: it has {}, the exposures have {}",
+                if named.is_empty() {
+                    "no rows".to_owned()
+                } else {
+                    named.join(", ")
+                },
+                identities.join(", ")
+            )));
+        }
+        if let Some(row) = found
+            .iter()
+            .flatten()
+            .find(|row| !row.ra_deg.is_finite() || !row.dec_deg.is_finite())
+        {
+            return Err(fault(format!(
+                "RA_OFFSET or DEC_OFFSET of {} is no number",
+                row.date_obs
+            )));
+        }
+        Ok(found)
+    }
+}
+
+/// Writes what was applied, exposures counted from 1.
+pub fn set_keys(header: &mut Header, applied: &[Option<&Offset>]) {
+    for (n, offset) in (1..).zip(applied) {
+        let Some(offset) = offset else { continue };
+        let arcsec = |deg: f64| deg * 3600.0;
+        let comment = |deg: f64, axis: &str| format!("[deg] (= {:.6} arcsec) {axis} offset applied", arcsec(deg));
+        header.set(
+            format!("DRS.MUSE.OFFSET{n}.DRA"),
+            offset.ra_deg,
+            &comment(offset.ra_deg, "RA"),
+        );
+        header.set(
+            format!("DRS.MUSE.OFFSET{n}.DDEC"),
+            offset.dec_deg,
+            &comment(offset.dec_deg, "DEC"),
+        );
+        if let Some(scale) = offset.flux_scale {
+            header.set(format!("DRS.MUSE.FLUX.SCALE{n}"), scale, "flux scale factor applied");
+        }
+        let comment = format!("offset {n} applied to exposure with this DATE-OBS");
+        header.set(
+            format!("DRS.MUSE.OFFSET{n}.DATE-OBS"),
+            offset.date_obs.as_str(),
+            &comment,
+        );
+    }
+}
