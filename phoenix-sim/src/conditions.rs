@@ -25,6 +25,10 @@ pub struct Conditions {
     pub flux_scale: f64,
     /// Share of the differential refraction that the reduction left in.
     pub refraction_residual: f64,
+    /// Share of the night sky's light that the reduction left in.
+    pub sky_residual: f64,
+    /// Wavelength in the table minus the true one, an error of the wavelength calibration.
+    pub wavelength_error_aa: f64,
     /// Cosmic rays per detector pixel and 1000 s.
     pub cosmic_rate: f64,
     /// Share of pixels with a detector fault.
@@ -49,6 +53,8 @@ impl Default for Conditions {
             fwhm_arcsec: 0.7,
             flux_scale: 1.0,
             refraction_residual: 0.0,
+            sky_residual: 0.0,
+            wavelength_error_aa: 0.0,
             cosmic_rate: 1e-4,
             bad_fraction: 1e-3,
             saturated_fraction: 0.0,

@@ -214,12 +214,12 @@ impl Exposure {
         let visible = self.scene.near(bounds(|p| p.0), bounds(|p| p.1));
         let scale = self.conditions.flux_scale * SPAXEL_ARCSEC * SPAXEL_ARCSEC;
         for ((east, north), lambda) in places.iter().zip(&table.lambda) {
-            let lambda = f64::from(*lambda);
-            let flux = scale * visible.brightness(optics.psf, *east, *north, lambda);
-            table.expected.push(flux as f32);
-            table
-                .stat
-                .push(self.detector.variance(flux, lambda, self.conditions.exptime_s) as f32);
+            let lambda = f64::from(*lambda) - self.conditions.wavelength_error_aa;
+            let object = scale * visible.brightness(optics.psf, *east, *north, lambda);
+            let left = self.conditions.sky_residual * self.detector.sky(lambda);
+            let variance = self.detector.variance(object, lambda, self.conditions.exptime_s);
+            table.expected.push((object + left) as f32);
+            table.stat.push(variance as f32);
         }
     }
 

@@ -162,3 +162,26 @@ fn saturated_pixels_are_flagged_and_counted() {
     assert!((5e-4..2e-3).contains(&share), "{share}");
     assert!(summary.lambda.0 < 6281.0 && summary.lambda.1 > 6377.0);
 }
+
+#[test]
+fn sky_that_is_left_shows_the_error_of_the_wavelengths() {
+    let mut exposure = exposure(Conditions {
+        sky_residual: 0.1,
+        wavelength_error_aa: 0.4,
+        ..Conditions::default()
+    });
+    exposure.scene = Arc::new(Scene::empty(CENTRE));
+    let table = exposure.twin().slice(12);
+    // The line at 6300.30 A stands where the wrong calibration puts it; its wings end before 6 A.
+    let floor = table.expected.iter().copied().fold(f32::INFINITY, f32::min);
+    let near = table
+        .lambda
+        .iter()
+        .zip(&table.expected)
+        .filter(|(lambda, _)| (*lambda - 6300.7).abs() < 6.0);
+    let (sum, moment) = near.fold((0.0, 0.0), |(sum, moment), (lambda, flux)| {
+        let flux = f64::from(flux - floor);
+        (sum + flux, moment + flux * f64::from(*lambda))
+    });
+    assert!((moment / sum - 6300.7).abs() < 0.03, "{}", moment / sum);
+}
