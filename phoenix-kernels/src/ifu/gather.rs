@@ -5,7 +5,7 @@
 
 use super::exposure::{Exposure, SliceDirection};
 use super::index::BlockIndex;
-use super::pixtable::{Columns, RowBuffers};
+use super::pixtable::{Columns, PixelRows, RowBuffers};
 use super::position::{Locator, Placer};
 use crate::math::{Math, Numerics};
 use crate::{Hooks, KernelError};
@@ -90,9 +90,29 @@ pub struct GatherRequest<M> {
 
 /// A unit of rows sorted by x.
 struct Unit {
-    rows: Vec<(u32, Record)>,
+    rows: Vec<Keyed>,
     starts: Vec<u32>,
     counts: GatherCounts,
+}
+
+/// A row and its place in the column: y times the planes of the window, plus plane.
+#[derive(Clone, Copy, Default)]
+#[repr(C)]
+struct Keyed {
+    record: Record,
+    key: u32,
+}
+
+/// Buffers of one thread, used again for each unit.
+#[derive(Default)]
+struct Scratch {
+    buffer: RowBuffers,
+    planes: Vec<i32>,
+    /// Rows whose plane is in the window.
+    rows: Vec<u32>,
+    x: Vec<f32>,
+    y: Vec<f32>,
+    cells: Vec<[i32; 2]>,
 }
 
 impl<M: Math> GatherRequest<M> {
@@ -101,7 +121,7 @@ impl<M: Math> GatherRequest<M> {
         if range[0] > range[1] {
             return None;
         }
-        let last = self.naxis[2] as i64 - 1;
+        let last = self.naxis[2] as i32 - 1;
         let low = self.locator.plane(self.locator.medium(range[0]));
         let high = self.locator.plane(self.locator.medium(range[1]));
         if self.numerics == Numerics::Phoenix && (high < 0 || low > last) {
@@ -130,9 +150,7 @@ impl<M: Math> GatherRequest<M> {
         let mut units: Vec<(usize, Range<u64>)> = Vec::new();
         for (exposure, blocks) in index.iter().enumerate() {
             for (block, range) in blocks.blocks().iter().enumerate() {
-                let touches = self
-                    .planes(*range)
-                    .is_some_and(|p| p.start < window.end && p.end > window.start);
+                let touches = self.planes(*range).is_some_and(|p| p.start < window.end && p.end > window.start);
                 if !touches {
                     continue;
                 }
@@ -167,9 +185,9 @@ impl<M: Math> GatherRequest<M> {
         let units: Vec<Unit> = self
             .units(index, window)
             .into_par_iter()
-            .map_init(RowBuffers::default, |buffer, (n, rows)| {
+            .map_init(Scratch::default, |scratch, (n, rows)| {
                 hooks.check()?;
-                self.unit(exposures, n, rows, window, counted, buffer)
+                self.unit(exposures, n, rows, window, counted, scratch)
             })
             .collect::<Result<_, _>>()?;
         let mut counts = GatherCounts::default();
@@ -178,10 +196,7 @@ impl<M: Math> GatherRequest<M> {
             counts.outside += unit.counts.outside;
         }
         let cells = self.naxis[1] * window.len();
-        let columns = (0..self.naxis[0])
-            .into_par_iter()
-            .map(|i| column(&units, i, cells))
-            .collect();
+        let columns = (0..self.naxis[0]).into_par_iter().map(|i| column(&units, i, cells)).collect();
         Ok((columns, counts))
     }
 
@@ -192,132 +207,146 @@ impl<M: Math> GatherRequest<M> {
         rows: Range<u64>,
         window: &Range<usize>,
         counted: &Range<usize>,
-        buffer: &mut RowBuffers,
+        scratch: &mut Scratch,
     ) -> Result<Unit, KernelError> {
         let exposure = &exposures[n];
         let has_weight = exposure.weight.is_none() && exposure.rows.has_weight();
-        let columns = if has_weight {
-            Columns::ALL.union(Columns::WEIGHT)
-        } else {
-            Columns::ALL
+        let columns = if has_weight { Columns::ALL.union(Columns::WEIGHT) } else { Columns::ALL };
+        read(n, exposure.rows, rows, columns, &mut scratch.buffer)?;
+        self.place(exposures, n, window, scratch);
+        let last = self.naxis.map(|n| n as i32 - 1);
+        let is_kept = |k: usize, [i, j]: [i32; 2]| {
+            let b = &scratch.buffer;
+            let row = scratch.rows[k] as usize;
+            // In `Eso` everything is kept, outsiders in border cells.
+            if !(b.data[row].is_finite() && b.stat[row].is_finite() && scratch.x[k].is_finite() && scratch.y[k].is_finite()) {
+                Kept::NotFinite
+            } else if i < 0 || i > last[0] || j < 0 || j > last[1] || scratch.planes[row] < 0 || scratch.planes[row] > last[2] {
+                Kept::Outside
+            } else {
+                Kept::Inside
+            }
         };
-        let n_rows = (rows.end - rows.start) as usize;
-        exposure
-            .rows
-            .read(rows.clone(), columns, buffer)
-            .map_err(|source| KernelError::Read {
-                exposure: n,
-                first: rows.start,
-                last: rows.end,
-                source,
-            })?;
-        buffer.check(columns, n_rows)?;
-        let placer = Placer::<M>::new(exposure, (n > 0).then(|| &exposures[0]));
-        placer.place(buffer);
-        let direction = match exposure.slice_direction {
-            SliceDirection::X => ALONG_X,
-            SliceDirection::Y => ALONG_Y,
-            SliceDirection::None => 0,
-        };
-        let (flux, flux2) = exposure.flux_scale.map_or((1.0, 1.0), |s| (s, s * s));
         let mut counts = GatherCounts::default();
-        let mut found: Vec<(u32, u32, Record)> = Vec::with_capacity(n_rows / 2);
-        let [nx, ny, nz] = self.naxis.map(|n| n as i64);
-        for row in 0..n_rows {
-            let lambda = buffer.lambda[row];
-            if !(f64::from(lambda) >= self.lambda_range[0] && f64::from(lambda) <= self.lambda_range[1]) {
+        let mut starts = vec![0_u32; self.naxis[0] + 1];
+        let mut places = Vec::with_capacity(scratch.rows.len());
+        for (k, &[i, j]) in scratch.cells.iter().enumerate() {
+            let l = scratch.planes[scratch.rows[k] as usize].clamp(0, last[2]) as usize;
+            let kept = is_kept(k, [i, j]);
+            let drops = self.numerics == Numerics::Phoenix;
+            if kept != Kept::Inside && counted.contains(&l) {
+                counts.not_finite += u64::from(kept == Kept::NotFinite && drops);
+                counts.outside += u64::from(kept == Kept::Outside);
+            }
+            if kept != Kept::Inside && drops {
+                places.push(DROPPED);
                 continue;
             }
-            let lambda = self.locator.medium(lambda);
-            let mut l = self.locator.plane(lambda);
-            let mut outside = l < 0 || l >= nz;
-            l = l.clamp(0, nz - 1);
-            if !window.contains(&(l as usize)) {
-                continue;
-            }
-            let is_counted = counted.contains(&(l as usize));
-            let (x, y) = (buffer.xpos[row], buffer.ypos[row]);
-            let [mut i, mut j] = self.locator.cell(x, y);
-            outside |= i < 0 || i >= nx || j < 0 || j >= ny;
-            let (data, stat) = (buffer.data[row], buffer.stat[row]);
-            if self.numerics == Numerics::Phoenix {
-                if !(data.is_finite() && stat.is_finite() && x.is_finite() && y.is_finite()) {
-                    counts.not_finite += u64::from(is_counted);
-                    continue;
-                }
-                if outside {
-                    counts.outside += u64::from(is_counted);
-                    continue;
-                }
-            } else if outside {
-                counts.outside += u64::from(is_counted);
-            }
-            i = i.clamp(0, nx - 1);
-            j = j.clamp(0, ny - 1);
-            let (data, stat) = if exposure.flux_scale.is_some() {
-                ((f64::from(data) * flux) as f32, (f64::from(stat) * flux2) as f32)
-            } else {
-                (data, stat)
-            };
-            let weight = if has_weight {
-                buffer.weight[row]
-            } else {
-                exposure.weight.unwrap_or(1.0)
-            };
-            let dq = buffer.dq[row];
-            let bits = direction
-                | if dq == 0 { GOOD } else { 0 }
-                | if dq == 0 || dq == COSMIC_RAY { SAMPLE } else { 0 }
-                | if dq & COSMIC_RAY == 0 { 0 } else { CAME_FLAGGED };
-            let key = (j as usize * window.len() + (l as usize - window.start)) as u32;
-            found.push((
-                i as u32,
-                key,
-                Record {
-                    x,
-                    y,
-                    lambda,
-                    data,
-                    stat,
-                    weight,
-                    bits,
-                },
-            ));
+            let (i, j) = (i.clamp(0, last[0]), j.clamp(0, last[1]));
+            starts[i as usize + 1] += 1;
+            places.push([i as u32, (j as usize * window.len() + (l - window.start)) as u32]);
         }
-        Ok(sort_by_column(&found, self.naxis[0], counts))
+        for i in 0..self.naxis[0] {
+            starts[i + 1] += starts[i];
+        }
+        let rows = sort_by_column(exposure, scratch, &places, &starts, has_weight);
+        Ok(Unit { rows, starts, counts })
+    }
+
+    /// Finds position and cell of the rows whose plane is in the window.
+    fn place(&self, exposures: &[Exposure<'_>], n: usize, window: &Range<usize>, scratch: &mut Scratch) {
+        let last = self.naxis[2] as i32 - 1;
+        self.locator.planes(&mut scratch.buffer.lambda, self.lambda_range, &mut scratch.planes);
+        scratch.rows.clear();
+        let (low, high) = (window.start as i32, window.end as i32);
+        let clamps = self.numerics == Numerics::Eso;
+        for (row, &plane) in scratch.planes.iter().enumerate() {
+            let l = if clamps { plane.clamp(0, last) } else { plane };
+            if l >= low && l < high && plane != i32::MIN {
+                scratch.rows.push(row as u32);
+            }
+        }
+        let buffer = &scratch.buffer;
+        scratch.x.clear();
+        scratch.x.extend(scratch.rows.iter().map(|row| buffer.xpos[*row as usize]));
+        scratch.y.clear();
+        scratch.y.extend(scratch.rows.iter().map(|row| buffer.ypos[*row as usize]));
+        Placer::<M>::new(exposures, n, self.numerics).place(&mut scratch.x, &mut scratch.y);
+        self.locator.cells(&scratch.x, &scratch.y, &mut scratch.cells);
     }
 }
 
-fn sort_by_column(found: &[(u32, u32, Record)], nx: usize, counts: GatherCounts) -> Unit {
-    let mut starts = vec![0_u32; nx + 1];
-    for (i, _, _) in found {
-        starts[*i as usize + 1] += 1;
-    }
-    for i in 0..nx {
-        starts[i + 1] += starts[i];
-    }
-    let mut next = starts.clone();
-    let mut rows = vec![(0, Record::default()); found.len()];
-    for (i, key, record) in found {
-        let at = &mut next[*i as usize];
-        rows[*at as usize] = (*key, *record);
+/// Marks a row that is left out.
+const DROPPED: [u32; 2] = [u32::MAX; 2];
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    Inside,
+    Outside,
+    NotFinite,
+}
+
+/// Reads rows of exposure `n` and checks what came.
+pub(super) fn read(
+    n: usize,
+    source: &dyn PixelRows,
+    rows: Range<u64>,
+    columns: Columns,
+    buffer: &mut RowBuffers,
+) -> Result<(), KernelError> {
+    source
+        .read(rows.clone(), columns, buffer)
+        .map_err(|source| KernelError::Read { exposure: n, first: rows.start, last: rows.end, source })?;
+    buffer.check(columns, (rows.end - rows.start) as usize)
+}
+
+fn sort_by_column(
+    exposure: &Exposure<'_>,
+    scratch: &Scratch,
+    places: &[[u32; 2]],
+    starts: &[u32],
+    has_weight: bool,
+) -> Vec<Keyed> {
+    let direction = match exposure.slice_direction {
+        SliceDirection::X => ALONG_X,
+        SliceDirection::Y => ALONG_Y,
+        SliceDirection::None => 0,
+    };
+    let b = &scratch.buffer;
+    let mut next = starts.to_vec();
+    let mut sorted = vec![Keyed::default(); starts[starts.len() - 1] as usize];
+    for (k, &[i, key]) in places.iter().enumerate() {
+        if [i, key] == DROPPED {
+            continue;
+        }
+        let row = scratch.rows[k] as usize;
+        let (mut data, mut stat) = (b.data[row], b.stat[row]);
+        if let Some(s) = exposure.flux_scale {
+            data = (f64::from(data) * s) as f32;
+            stat = (f64::from(stat) * (s * s)) as f32;
+        }
+        let weight = if has_weight { b.weight[row] } else { exposure.weight.unwrap_or(1.0) };
+        let dq = b.dq[row];
+        let bits = direction
+            | if dq == 0 { GOOD | SAMPLE } else { 0 }
+            | if dq == COSMIC_RAY { SAMPLE } else { 0 }
+            | if dq & COSMIC_RAY == 0 { 0 } else { CAME_FLAGGED };
+        let at = &mut next[i as usize];
+        let record = Record { x: scratch.x[k], y: scratch.y[k], lambda: b.lambda[row], data, stat, weight, bits };
+        sorted[*at as usize] = Keyed { record, key };
         *at += 1;
     }
-    Unit { rows, starts, counts }
+    sorted
 }
 
 fn column(units: &[Unit], i: usize, cells: usize) -> Column {
-    let parts = || {
-        units
-            .iter()
-            .map(|u| &u.rows[u.starts[i] as usize..u.starts[i + 1] as usize])
-    };
+    let parts = || units.iter().map(|u| &u.rows[u.starts[i] as usize..u.starts[i + 1] as usize]);
     let mut offsets = vec![0_u32; cells + 1];
     let mut n = 0;
     for part in parts() {
         n += part.len();
-        for (key, _) in part {
-            offsets[*key as usize + 1] += 1;
+        for row in part {
+            offsets[row.key as usize + 1] += 1;
         }
     }
     for c in 0..cells {
@@ -326,9 +355,9 @@ fn column(units: &[Unit], i: usize, cells: usize) -> Column {
     let mut records = vec![Record::default(); n];
     // Each cell's start is used as its cursor; afterwards it is the start of the next cell, hence the shift back.
     for part in parts() {
-        for (key, record) in part {
-            let at = &mut offsets[*key as usize];
-            records[*at as usize] = *record;
+        for row in part {
+            let at = &mut offsets[row.key as usize];
+            records[*at as usize] = row.record;
             *at += 1;
         }
     }

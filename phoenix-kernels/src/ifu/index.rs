@@ -1,6 +1,7 @@
 //! Which rows lie at which wavelength: a coarse index by blocks of rows, made in one scan with the limits.
 
-use super::exposure::{CoordinateState, Exposure};
+use super::exposure::Exposure;
+use super::gather::read;
 use super::grid::{CubeGrid, Limits};
 use super::pixtable::{Columns, PixelRows, RowBuffers};
 use super::position::{Locator, Placer};
@@ -81,7 +82,7 @@ pub fn scan<M: Math>(
         let n_rows = exposure.rows.len();
         let block_rows = n_rows.div_ceil(MOST_BLOCKS).max(LEAST_ROWS).next_power_of_two();
         let per_chunk = ROWS_AT_ONCE.max(block_rows);
-        let placer = Placer::<M>::new(exposure, (n > 0).then(|| &exposures[0]));
+        let placer = Placer::<M>::new(exposures, n, request.numerics);
         let found: Vec<Chunk> = (0..n_rows.div_ceil(per_chunk))
             .into_par_iter()
             .map_init(RowBuffers::default, |buffer, chunk| {
@@ -137,17 +138,8 @@ fn scan_chunk<M: Math>(
         Columns::LAMBDA
     };
     let n_rows = (rows.end - rows.start) as usize;
-    exposure
-        .rows
-        .read(rows.clone(), columns, buffer)
-        .map_err(|source| KernelError::Read {
-            exposure: n,
-            first: rows.start,
-            last: rows.end,
-            source,
-        })?;
-    buffer.check(columns, n_rows)?;
-    let locator = Locator::<M>::new(&request.grid, request.origin);
+    read(n, exposure.rows, rows, columns, buffer)?;
+    let locator = Locator::<M>::new(&request.grid, request.origin, request.numerics);
     let keep = |lambda: f32| {
         let lambda = f64::from(lambda);
         lambda >= request.lambda_range[0] && lambda <= request.lambda_range[1]
@@ -166,19 +158,21 @@ fn scan_chunk<M: Math>(
         blocks.push(range);
     }
     if request.positions {
-        placer.place(buffer);
-        let pixels = request.numerics == Numerics::Phoenix && exposure.state != CoordinateState::Pixel;
-        for ((&x, &y), &lambda) in buffer.xpos.iter().zip(&buffer.ypos).zip(&buffer.lambda) {
-            if keep(lambda) {
-                let at = if pixels || request.numerics == Numerics::Phoenix {
-                    locator.pixel(x, y)
-                } else {
-                    [f64::from(x), f64::from(y)]
-                };
+        let RowBuffers { xpos, ypos, lambda, .. } = buffer;
+        placer.place(xpos, ypos);
+        let mut widen = |row: usize, at: [f64; 2]| {
+            if keep(lambda[row]) {
                 for k in 0..2 {
                     limits.low[k] = limits.low[k].min(at[k]);
                     limits.high[k] = limits.high[k].max(at[k]);
                 }
+            }
+        };
+        if request.numerics == Numerics::Phoenix {
+            locator.pixels(xpos, ypos, widen);
+        } else {
+            for (row, (&x, &y)) in xpos.iter().zip(ypos.iter()).enumerate() {
+                widen(row, [f64::from(x), f64::from(y)]);
             }
         }
     }

@@ -15,6 +15,7 @@ pub mod index;
 pub mod pixtable;
 pub mod position;
 pub mod resample;
+pub mod smallfield;
 pub mod spectral;
 pub mod stack;
 

@@ -303,7 +303,7 @@ impl<'a> Stack<'a> {
 
     fn gather_request<M: Math>(&self) -> GatherRequest<M> {
         GatherRequest {
-            locator: Locator::new(&self.grid, self.origin()),
+            locator: Locator::new(&self.grid, self.origin(), self.options.numerics),
             naxis: self.grid.naxis,
             lambda_range: self.options.lambda_range,
             numerics: self.options.numerics,
