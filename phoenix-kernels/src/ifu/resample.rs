@@ -46,35 +46,96 @@ pub struct Centres {
     pub height: Vec<f64>,
 }
 
-/// Weight of a row from its distances along the axes.
-pub trait Kernel: Sync {
-    /// Weight at absolute distances in the grid's units, in a plane that is `height` Angstrom thick.
-    fn weight(&self, distance: [f64; 3], height: f64) -> f64;
+/// Spreads one row over the voxels that it reaches.
+pub trait Spread: Sync {
+    /// Hands (voxel column, plane, weight) of each voxel around cell (`i`, `j`, `l`) to `add`.
+    ///
+    /// # Contract
+    /// A voxel is named once at most; the weight is that of the textbook formula for the voxel's and the row's centre.
+    fn spread(&self, near: &Near<'_>, record: &Record, add: impl FnMut(usize, usize, usize, f64));
+}
+
+/// The voxels around one cell.
+#[derive(Clone, Debug)]
+pub struct Near<'a> {
+    /// Voxel centres.
+    pub centres: &'a Centres,
+    /// Cell of the row, x and y.
+    pub at: [usize; 2],
+    /// Voxels along x.
+    pub columns: Range<usize>,
+    /// Voxels along y.
+    pub rows: Range<usize>,
+    /// Planes, counted in the grid.
+    pub planes: Range<usize>,
+    /// Voxels along y of the grid.
+    pub ny: usize,
 }
 
 /// Overlap of boxes.
 #[derive(Clone, Copy, Debug)]
 pub struct Drizzle {
-    /// Size of the shrunken pixel.
-    pub drop: [f64; 3],
-    /// Size of the voxel along x and y.
-    pub voxel: [f64; 2],
+    drop: [f64; 3],
+    voxel: [f64; 2],
+    /// Volume of the drop.
+    volume: f64,
+    /// Distances beyond which a whole row or column of neighbours cannot overlap.
+    limit: [f64; 2],
+}
+
+impl Drizzle {
+    /// Binds the sizes of the shrunken pixel and of the voxel.
+    pub fn new(drop: [f64; 3], voxel: [f64; 2], centres: &Centres, ny: usize, reach: usize) -> Self {
+        let half = [(drop[0] + voxel[0]) / 2.0, (drop[1] + voxel[1]) / 2.0];
+        Self { drop, voxel, volume: drop[0] * drop[1] * drop[2], limit: centres.far(half, ny, reach) }
+    }
 }
 
 /// Overlap of two intervals of lengths `p` and `q` whose centres are `d` apart, as far as it is below `p`.
+#[inline]
 fn overlap(p: f64, q: f64, d: f64) -> f64 {
     if d + q / 2.0 <= p / 2.0 { q } else { (p + q) / 2.0 - d }
 }
 
-impl Kernel for Drizzle {
-    fn weight(&self, distance: [f64; 3], height: f64) -> f64 {
-        let voxel = [self.voxel[0], self.voxel[1], height];
-        let o = [0, 1, 2].map(|k| overlap(self.drop[k], voxel[k], distance[k]));
-        if o.iter().any(|o| *o <= 0.0) {
-            return 0.0;
+/// Most planes around a row.
+const MOST_PLANES: usize = 33;
+
+impl Spread for Drizzle {
+    #[inline]
+    fn spread(&self, near: &Near<'_>, record: &Record, mut add: impl FnMut(usize, usize, usize, f64)) {
+        let Near { centres, at, ny, .. } = near;
+        let mut along = [(0, 0.0); MOST_PLANES];
+        let mut n = 0;
+        for l in near.planes.clone() {
+            let c = (centres.lambda[l] - f64::from(record.lambda)).abs();
+            let o = overlap(self.drop[2], centres.height[l], c);
+            if o > 0.0 {
+                along[n] = (l, o.min(self.drop[2]));
+                n += 1;
+            }
         }
-        let p = self.drop;
-        o[0].min(p[0]) * o[1].min(p[1]) * o[2].min(p[2]) / (p[0] * p[1] * p[2])
+        let along = &along[..n];
+        if along.is_empty() {
+            return;
+        }
+        for i in near.columns.clone() {
+            if centres.distance(i * ny + at[1], record)[0] > self.limit[0] {
+                continue;
+            }
+            for j in near.rows.clone() {
+                let [a, b] = centres.distance(i * ny + j, record);
+                if b > self.limit[1] {
+                    continue;
+                }
+                let (ox, oy) = (overlap(self.drop[0], self.voxel[0], a), overlap(self.drop[1], self.voxel[1], b));
+                if ox > 0.0 && oy > 0.0 {
+                    let area = ox.min(self.drop[0]) * oy.min(self.drop[1]);
+                    for &(l, height) in along {
+                        add(i, j, l, area * height / self.volume);
+                    }
+                }
+            }
+        }
     }
 }
 
@@ -125,8 +186,22 @@ impl<M: Math> Distance<M> {
     }
 }
 
-impl<M: Math> Kernel for Distance<M> {
-    fn weight(&self, distance: [f64; 3], _: f64) -> f64 {
+impl<M: Math> Spread for Distance<M> {
+    fn spread(&self, near: &Near<'_>, record: &Record, mut add: impl FnMut(usize, usize, usize, f64)) {
+        for i in near.columns.clone() {
+            for j in near.rows.clone() {
+                let [a, b] = near.centres.distance(i * near.ny + j, record);
+                for l in near.planes.clone() {
+                    let c = (near.centres.lambda[l] - f64::from(record.lambda)).abs();
+                    add(i, j, l, self.weight([a, b, c]));
+                }
+            }
+        }
+    }
+}
+
+impl<M: Math> Distance<M> {
+    fn weight(&self, distance: [f64; 3]) -> f64 {
         let d = [0, 1, 2].map(|k| distance[k] / self.scale[k]);
         let r2 = d[0] * d[0] + d[1] * d[1] + d[2] * d[2];
         match self.shape {
@@ -173,7 +248,7 @@ fn is_used(record: &Record) -> bool {
 
 /// Sums of one voxel.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Sums {
+struct Sums {
     weight: f64,
     data: f64,
     stat: f64,
@@ -182,20 +257,19 @@ pub struct Sums {
 }
 
 impl Sums {
+    #[inline]
     fn add(&mut self, record: &Record, weight: f64) {
         let w = weight * f64::from(record.weight);
         self.weight += w;
         self.data += w * f64::from(record.data);
+        // ORDER: variance times weight, then times weight again, as the peer does.
         self.stat += f64::from(record.stat) * w * w;
         self.used = self.used.saturating_add(u16::from(weight != 0.0));
     }
 
     fn finish(&self) -> (f32, f32) {
         if self.weight.is_normal() {
-            (
-                (self.data / self.weight) as f32,
-                (self.stat / (self.weight * self.weight)) as f32,
-            )
+            ((self.data / self.weight) as f32, (self.stat / (self.weight * self.weight)) as f32)
         } else {
             (f32::NAN, f32::NAN)
         }
@@ -232,18 +306,39 @@ pub struct Window<'a> {
 
 impl Window<'_> {
     /// Resamples planes `planes` (counted in the window) to `out`.
-    pub fn resample<K: Kernel>(&self, kernel: &K, reach: usize, planes: &Range<usize>, out: &mut TileMut<'_>) {
+    pub fn resample<S: Spread>(&self, method: &S, reach: usize, planes: &Range<usize>, out: &mut TileMut<'_>) {
         let (nx, ny, depth) = (self.columns.len(), self.ny, planes.len());
         let ring = 2 * reach + 1;
         let mut sums = vec![Sums::default(); ring * ny * depth];
         let source = planes.start.saturating_sub(reach)..(planes.end + reach).min(self.width);
+        let first = self.first_plane + planes.start;
         for i in 0..nx + reach {
-            if i < nx {
+            if let Some(column) = self.columns.get(i) {
+                let columns = i.saturating_sub(reach)..(i + reach + 1).min(nx);
                 for j in 0..ny {
+                    let rows = j.saturating_sub(reach)..(j + reach + 1).min(ny);
                     for l in source.clone() {
-                        let column = &self.columns[i];
+                        let near_planes =
+                            l.saturating_sub(reach).max(planes.start)..(l + reach + 1).min(planes.end);
+                        let near = Near {
+                            centres: self.centres,
+                            at: [i, j],
+                            columns: columns.clone(),
+                            rows: rows.clone(),
+                            planes: self.first_plane + near_planes.start..self.first_plane + near_planes.end,
+                            ny,
+                        };
                         for record in &column.records[column.range(j, self.width, l..l + 1)] {
-                            self.spread(kernel, reach, planes, [i, j, l], record, &mut sums);
+                            if record.bits & (GOOD | REJECTED) == GOOD {
+                                method.spread(&near, record, |i, j, l, weight| {
+                                    sums[(i % ring * ny + j) * depth + (l - first)].add(record, weight);
+                                });
+                            } else if out.rejected.is_some() && record.bits & GOOD != 0 {
+                                method.spread(&near, record, |i, j, l, weight| {
+                                    let sum = &mut sums[(i % ring * ny + j) * depth + (l - first)];
+                                    sum.rejected = sum.rejected.saturating_add(u16::from(weight != 0.0));
+                                });
+                            }
                         }
                     }
                 }
@@ -295,39 +390,6 @@ impl Window<'_> {
         }
     }
 
-    fn spread<K: Kernel>(
-        &self,
-        kernel: &K,
-        reach: usize,
-        planes: &Range<usize>,
-        at: [usize; 3],
-        record: &Record,
-        sums: &mut [Sums],
-    ) {
-        if record.bits & GOOD == 0 {
-            return;
-        }
-        let rejected = record.bits & REJECTED != 0;
-        let [i, j, l] = at;
-        let (nx, ny, depth) = (self.columns.len(), self.ny, planes.len());
-        let ring = 2 * reach + 1;
-        for i2 in i.saturating_sub(reach)..(i + reach + 1).min(nx) {
-            for j2 in j.saturating_sub(reach)..(j + reach + 1).min(ny) {
-                let [a, b] = self.centres.distance(i2 * ny + j2, record);
-                for l2 in l.saturating_sub(reach).max(planes.start)..(l + reach + 1).min(planes.end) {
-                    let c = (self.centres.lambda[self.first_plane + l2] - f64::from(record.lambda)).abs();
-                    let weight = kernel.weight([a, b, c], self.centres.height[self.first_plane + l2]);
-                    let sum = &mut sums[((i2 % ring) * ny + j2) * depth + (l2 - planes.start)];
-                    if rejected {
-                        sum.rejected = sum.rejected.saturating_add(u16::from(weight != 0.0));
-                    } else {
-                        sum.add(record, weight);
-                    }
-                }
-            }
-        }
-    }
-
     fn emit(&self, i: usize, depth: usize, sums: &mut [Sums], out: &mut TileMut<'_>) {
         let (nx, ny) = (self.columns.len(), self.ny);
         for j in 0..ny {
@@ -354,6 +416,33 @@ impl Centres {
             (self.x[voxel] - f64::from(record.x) + self.origin[0]) * self.cos[voxel],
             self.y[voxel] - f64::from(record.y) + self.origin[1],
         ]
+    }
+
+    /// Distances of a row to the voxel in its own row (or column) beyond which no other voxel of that column (or row)
+    /// within `reach` is nearer than `near`; infinite where that cannot be said.
+    fn far(&self, near: [f64; 2], ny: usize, reach: usize) -> [f64; 2] {
+        let nx = self.x.len() / ny.max(1);
+        let (mut shift, mut ratio) = ([0.0_f64; 2], 0.0_f64);
+        for i in 0..nx {
+            for j in 0..ny {
+                let here = i * ny + j;
+                for step in 1..=reach {
+                    if j + step < ny {
+                        let there = here + step;
+                        let (least, most) =
+                            (self.cos[here].min(self.cos[there]), self.cos[here].max(self.cos[there]));
+                        shift[0] = shift[0].max((self.x[here] - self.x[there]).abs() * most);
+                        ratio = ratio.max((most - least) / least);
+                    }
+                    if i + step < nx {
+                        shift[1] = shift[1].max((self.y[here] - self.y[here + step * ny]).abs());
+                    }
+                }
+            }
+        }
+        let margin = 1.0 + 1e-9;
+        let x = if ratio < 0.5 { (near[0] + shift[0]) / (1.0 - ratio) * margin } else { f64::INFINITY };
+        [x, (near[1] + shift[1]) * margin]
     }
 
     /// Absolute distances along the spatial axes between a voxel's centre and a row.

@@ -15,6 +15,9 @@ use rayon::prelude::*;
 use std::marker::PhantomData;
 use std::ops::Range;
 
+/// Bytes for the sums of a tile.
+const RING_BYTES: usize = 512 << 10;
+
 /// How exposures are combined.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -338,8 +341,11 @@ impl<'a> Stack<'a> {
             first_plane: window.start,
             width: window.len(),
         };
-        let depth = inner.len().div_ceil(2 * rayon::current_num_threads()).clamp(1, 16);
         let reach = self.reach();
+        // The sums of a tile are to stay in the second-level cache.
+        let most = (RING_BYTES / ((2 * reach + 1) * ny * size_of::<[f64; 4]>())).clamp(4, 64);
+        let depth = inner.len().div_ceil(rayon::current_num_threads()).clamp(1, most);
+        let drizzle = self.drizzle();
         let scale = self.scale();
         let numerics = self.options.numerics;
         buffers.tiles(depth * nx * ny).enumerate().for_each(|(n, mut tile)| {
@@ -347,7 +353,7 @@ impl<'a> Stack<'a> {
             let planes = first..(first + depth).min(inner.end);
             match self.options.resample {
                 Resample::Nearest => view.nearest(numerics, scale, &planes, &mut tile),
-                Resample::Drizzle => view.resample(&self.drizzle(), reach, &planes, &mut tile),
+                Resample::Drizzle => view.resample(&drizzle, reach, &planes, &mut tile),
                 _ => view.resample(&self.distance::<M>(), reach, &planes, &mut tile),
             }
         });
@@ -373,12 +379,10 @@ impl<'a> Stack<'a> {
     }
 
     fn drizzle(&self) -> Drizzle {
-        let (scale, voxel) = (self.scale(), self.voxel());
-        Drizzle {
-            // ORDER: a division by the inverse, as the peer does; thin overlaps at the edge of the field depend on it.
-            drop: [0, 1, 2].map(|k| self.options.pixfrac[k] / (1.0 / scale[k])),
-            voxel: [voxel[0], voxel[1]],
-        }
+        let (scale, [vx, vy, _]) = (self.scale(), self.voxel());
+        // ORDER: a division by the inverse, as the peer does; thin overlaps at the edge of the field depend on it.
+        let drop = [0, 1, 2].map(|k| self.options.pixfrac[k] / (1.0 / scale[k]));
+        Drizzle::new(drop, [vx, vy], &self.centres, self.grid.naxis[1], self.reach())
     }
 
     fn distance<M: Math>(&self) -> Distance<M> {
