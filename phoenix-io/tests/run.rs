@@ -16,6 +16,7 @@ use phoenix_core::plan::{Plan, PlannedJob};
 use phoenix_core::traits::{FrameReader, JobStore, Stage};
 use phoenix_io::sink::Beside;
 use phoenix_io::{DirSinks, FitsReader, MemoryReader, MemorySinks, RunLock, SqliteState, ThreadExecutor, read_product};
+use phoenix_testkit::peers;
 use run_support::{Chain, SHAPE, contents, night};
 
 /// Set in a process that this test starts and kills: input folder and output folder.
@@ -92,6 +93,10 @@ fn products_lie_in_one_folder_per_job_with_provenance_beside_them() {
     assert!(beside.provenance.raw.iter().all(|frame| frame.digest.is_some()));
     let stored = report.products("SUM").next().unwrap();
     assert_eq!((&beside.digest, beside.size_bytes), (&stored.digest, stored.size_bytes));
+
+    if let Some(complaints) = peers::fitsverify(&[Path::new(&stored.location), &out.join("work/ob0:make/CUBE.fits")]) {
+        assert_eq!(complaints, [""; 0]);
+    }
 
     let product = read_product(&stored.location).unwrap();
     assert_eq!(product.header.str("PIPEFILE"), Ok("SUM.fits"));

@@ -6,18 +6,15 @@ use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
-use super::{ANY_TAG, Engine, RunIo, is_interrupted, is_processed, processed, same_work, state};
-use crate::association::Fill;
-use crate::caveat::Caveat;
+use super::bind::product_ref;
+use super::{Engine, RunIo, is_interrupted, is_processed, processed, same_work, state};
 use crate::frame::FrameRef;
-use crate::id::{FrameId, JobId};
+use crate::id::JobId;
 use crate::observe::Event;
-use crate::plan::{InputSource, Plan, PlannedJob, Resources};
+use crate::plan::{Plan, PlannedJob, Resources};
 use crate::product::StoredProduct;
 use crate::provenance::Record;
-use crate::traits::{
-    Committed, Halt, InputSet, JobRecord, Outcome, RecipeDyn, RecipeError, RecipeSpec, RunContext, StateError,
-};
+use crate::traits::{Committed, Halt, InputSet, JobRecord, Outcome, RecipeDyn, RecipeError, RunContext, StateError};
 
 /// What one job ended with, before the run takes notice.
 #[derive(Debug)]
@@ -213,76 +210,6 @@ impl Work<'_> {
         let products = sink.commit(provenance)?;
         Ok((products, outcome))
     }
-
-    /// Returns the inputs with their digests; edges to other jobs are bound to the products that those made.
-    fn bind(&self) -> Result<Vec<FrameRef>, RecipeError> {
-        let mut frames = Vec::with_capacity(self.job.inputs.len());
-        for input in &self.job.inputs {
-            if self.engine.cancel.is_cancelled() {
-                return Err(RecipeError::Stopped);
-            }
-            match input {
-                InputSource::Frame { frame } => frames.push(self.with_digest(frame)?),
-                InputSource::Job { job, tag } => {
-                    let products = self
-                        .upstream
-                        .iter()
-                        .find(|producer| producer.job == *job)
-                        .map_or(&[] as &[StoredProduct], |producer| &producer.products);
-                    frames.extend(
-                        products
-                            .iter()
-                            .filter(|product| product.tag == *tag || tag.as_str() == ANY_TAG)
-                            .map(|product| product_ref(job, product)),
-                    );
-                }
-            }
-        }
-        Ok(frames)
-    }
-
-    fn with_digest(&self, frame: &FrameRef) -> Result<FrameRef, RecipeError> {
-        let digest = self.io.reader.digest(frame).map_err(|source| RecipeError::Read {
-            frame: frame.id.clone(),
-            source,
-        })?;
-        match &frame.digest {
-            Some(planned) if *planned != digest => Err(RecipeError::Frame {
-                frame: frame.id.clone(),
-                reason: format!("its content has digest {digest}, planned was {planned}"),
-            }),
-            _ => Ok(FrameRef {
-                digest: Some(digest),
-                ..frame.clone()
-            }),
-        }
-    }
-
-    /// Returns the record as known before the recipe runs: inputs, parameters and what the association implies.
-    fn provenance(&self, spec: &RecipeSpec, frames: &[FrameRef]) -> Record {
-        let is_main = |frame: &&FrameRef| spec.inputs.iter().any(|input| input.is_main && input.tag == frame.tag);
-        let mut caveats = Vec::new();
-        for slot in &self.job.slots {
-            match &slot.fill {
-                Fill::Filled { level, .. } if level.0 > 0 => caveats.push(Caveat::WeakCalibration {
-                    slot: slot.tag.clone(),
-                    level: level.0,
-                }),
-                Fill::Pending { .. } => caveats.push(Caveat::VirtualInput { slot: slot.tag.clone() }),
-                Fill::Filled { .. } | Fill::Missing { .. } => {}
-            }
-        }
-        Record {
-            job: self.job.id.clone(),
-            recipe: self.job.recipe.clone(),
-            pipeline: spec.pipeline.clone(),
-            raw: frames.iter().filter(is_main).cloned().collect(),
-            calib: frames.iter().filter(|frame| !is_main(frame)).cloned().collect(),
-            params: self.job.params.clone(),
-            rules: None,
-            caveats,
-        }
-    }
 }
 
 /// Where the products of a job come from.
@@ -301,18 +228,6 @@ enum Fault {
 impl From<RecipeError> for Fault {
     fn from(error: RecipeError) -> Self {
         Self::Recipe(error)
-    }
-}
-
-/// Returns a product as the jobs below refer to it; the job's name keeps equal file names of two jobs apart.
-fn product_ref(job: &JobId, product: &StoredProduct) -> FrameRef {
-    let stem = product.name.strip_suffix(".fits").unwrap_or(&product.name);
-    FrameRef {
-        id: FrameId::from(format!("{job}:{stem}")),
-        tag: product.tag.clone(),
-        location: product.location.clone(),
-        size_bytes: Some(product.size_bytes),
-        digest: Some(product.digest.clone()),
     }
 }
 

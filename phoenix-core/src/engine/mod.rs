@@ -1,9 +1,11 @@
 //! The engine: decides what to do (`plan`, pure) and does it (`execute`, through ports).
 //!
 //! `plan` turns frames into a canonical plan with the help of `inputs` and `graph`; `schedule` decides what may run
-//! next within a `budget`; `execute` drives an `executor` and keeps the job store true; `job` does one job; `state`
-//! holds the transitions of a job record; `report` is what a run ends with; `memory` is a job store without a disk.
+//! next within a `budget`; `execute` drives an `executor` and keeps the job store true; `job` does one job, `bind` its
+//! inputs; `state` holds the transitions of a job record; `report` is what a run ends with; `memory` is a job store
+//! without a disk.
 
+mod bind;
 mod budget;
 mod error;
 mod execute;
