@@ -57,7 +57,12 @@ pub struct Column {
     pub records: Vec<Record>,
     /// Start of each cell, and the end of the last.
     pub offsets: Vec<u32>,
+    /// Values that count in the statistics of the cosmic-ray test, NaN for the other rows; [`PADDING`] more at the end.
+    pub sample: Vec<f32>,
 }
+
+/// How many values may be read past the end of a column's sample.
+pub const PADDING: usize = 16;
 
 impl Column {
     /// Returns the range of rows of planes `planes` of cell row `j`, of `width` planes in all.
@@ -353,15 +358,19 @@ fn column(units: &[Unit], i: usize, cells: usize) -> Column {
         offsets[c + 1] += offsets[c];
     }
     let mut records = vec![Record::default(); n];
+    let mut sample = vec![f32::NAN; n + PADDING];
     // Each cell's start is used as its cursor; afterwards it is the start of the next cell, hence the shift back.
     for part in parts() {
         for row in part {
             let at = &mut offsets[row.key as usize];
             records[*at as usize] = row.record;
+            if row.record.bits & SAMPLE != 0 {
+                sample[*at as usize] = row.record.data;
+            }
             *at += 1;
         }
     }
     offsets.copy_within(0..cells, 1);
     offsets[0] = 0;
-    Column { records, offsets }
+    Column { records, offsets, sample }
 }
