@@ -149,8 +149,10 @@ pub fn time_of(header: &Header) -> Option<Mjd> {
 /// Where a file was found; it decides whether its time must fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
-    /// Raw frames of one night, or a flat folder: the header's time decides.
+    /// The folder of a night: a frame of another time is in the wrong folder, which is told.
     Night,
+    /// A folder of frames of all times: the header's time decides.
+    Flat,
     /// Masters and statics: valid whenever they were taken.
     Calib,
 }
@@ -222,6 +224,10 @@ fn accept(header: &Header, place: Place, query: &FrameQuery) -> Result<(), Optio
     }
     match time_of(header) {
         Some(time) if query.span.contains(time) => Ok(()),
+        Some(time) if place == Place::Night => Err(Some(format!(
+            "it was taken at {}, outside the night of its folder",
+            time.to_iso()
+        ))),
         Some(_) => Err(None),
         None => Err(Some("it has neither MJD-OBS nor a readable DATE-OBS".to_owned())),
     }
@@ -249,7 +255,7 @@ async fn candidates(store: &Store, query: &FrameQuery) -> Result<Vec<(Place, Obj
             found.extend(objects.into_iter().map(|object| (Place::Calib, object)));
         }
     } else {
-        found.extend(top.into_iter().map(|object| (Place::Night, object)));
+        found.extend(top.into_iter().map(|object| (Place::Flat, object)));
     }
     found.retain(|(_, object)| frame_id(file_name(&object.key)).is_some());
     Ok(found)

@@ -145,3 +145,43 @@ fn titles(files: &[SdpFile], profile: Profile, add: &mut impl FnMut(&str, Sheet)
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::check_batch;
+    use crate::sdp::check::tests::good::{cube, spectrum, white};
+    use crate::sdp::check::{Profile, SdpFile};
+
+    fn rules(files: &[SdpFile], others: &[&str]) -> Vec<String> {
+        let others: Vec<String> = others.iter().map(|name| (*name).to_owned()).collect();
+        check_batch(files, &others, Profile::Strict)
+            .into_iter()
+            .map(|(file, finding)| format!("{file} {} {}", finding.rule, finding.keyword))
+            .collect()
+    }
+
+    #[test]
+    fn a_cube_with_its_image_and_preview_is_a_set() {
+        assert_eq!(rules(&[cube(), white()], &["cube.png"]), Vec::<String>::new());
+        assert_eq!(rules(&[cube()], &[]), Vec::<String>::new(), "one file is judged alone");
+    }
+
+    #[test]
+    fn each_rule_of_a_set_speaks_when_it_is_broken() {
+        let twice = rules(&[cube(), cube(), white()], &["cube.png"]);
+        assert_eq!(twice, ["cube.fits B1 "]);
+        assert_eq!(rules(&[cube(), white()], &[]), ["cube.fits B2 ASSON2"]);
+        assert_eq!(rules(&[cube(), white()], &["cube.png", "stray.png"]), ["stray.png B3 "]);
+        let mut shifted = white();
+        shifted.hdus[1].header.set("CRPIX1", 5.0, "");
+        shifted.hdus[1].shape = vec![8, 9];
+        assert_eq!(
+            rules(&[cube(), shifted], &["cube.png"]),
+            ["cube.fits B4 ASSON1", "cube.fits B4 ASSON1"]
+        );
+        let mut second = spectrum();
+        second.name = "second.fits".into();
+        second.hdus[0].header.set("ORIGFILE", "second.fits", "");
+        assert_eq!(rules(&[spectrum(), second], &[]), ["second.fits B5 TITLE"]);
+    }
+}

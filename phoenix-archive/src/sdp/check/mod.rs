@@ -10,7 +10,7 @@ mod pixels;
 mod relations;
 mod spectrum;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use phoenix_core::header::Header;
 use phoenix_core::traits::{HduInfo, HduKind};

@@ -146,7 +146,7 @@ fn units(images: &[&HduInfo], sheet: &mut Sheet) {
     for hdu in images.iter().filter(|hdu| hdu.header.str("HDUCLAS2") != Ok("QUALITY")) {
         if let Ok(unit) = hdu.header.str("BUNIT")
             && !unit.is_empty()
-            && (!is_dicd(unit) || unit.contains("adu") || unit.contains("ADU"))
+            && (!is_dicd(unit) || ["adu", "ADU", "count"].iter().any(|raw| unit.contains(raw)))
         {
             let message = format!("{unit} is not spelled as 10**(-20)erg.s**(-1).cm**(-2).angstrom**(-1)");
             sheet.report("C5", &place(hdu), "BUNIT", message);

@@ -42,13 +42,25 @@ impl Unit {
     }
 }
 
-/// Spells a name as ESO does.
-fn name(name: &str) -> String {
-    match name {
-        "Angstrom" | "Angstroms" | "ANGSTROM" | "Ang" | "AA" | "A" => "angstrom".to_owned(),
-        "sec" | "second" => "s".to_owned(),
-        other => other.to_owned(),
-    }
+/// Units that fluxes are made of (ESO DICD chapter 8; FITS standard 4.0, tables 3 to 5).
+const KNOWN: [&str; 34] = [
+    "m", "cm", "mm", "um", "nm", "angstrom", "pc", "s", "min", "h", "d", "Hz", "GHz", "g", "kg", "K", "sr", "rad",
+    "deg", "arcmin", "arcsec", "mas", "J", "W", "erg", "eV", "Jy", "mJy", "uJy", "mag", "pixel", "adu", "count",
+    "photon",
+];
+
+/// Spells a name as ESO does; `None` if it names no unit.
+fn name(name: &str) -> Option<&str> {
+    let spelled = match name {
+        "Angstrom" | "Angstroms" | "ANGSTROM" | "Ang" | "AA" | "A" => "angstrom",
+        "sec" | "second" => "s",
+        "counts" | "ct" => "count",
+        "ADU" => "adu",
+        "pix" => "pixel",
+        "ph" | "photons" => "photon",
+        other => other,
+    };
+    KNOWN.contains(&spelled).then_some(spelled)
 }
 
 struct Parser<'a> {
@@ -115,11 +127,8 @@ impl Parser<'_> {
                 return None;
             }
         } else {
-            let found = self.take(|c| c.is_ascii_alphabetic() || c == '_').to_owned();
-            if found.is_empty() {
-                return None;
-            }
-            unit.factors.push((name(&found), 1));
+            let found = self.take(|c| c.is_ascii_alphabetic());
+            unit.factors.push((name(found)?.to_owned(), 1));
         }
         Some(unit)
     }
@@ -205,7 +214,7 @@ mod tests {
 
     #[test]
     fn what_is_no_unit_is_not_guessed() {
-        for text in ["", "3 erg", "erg/", "(erg", "erg**x"] {
+        for text in ["", "3 erg", "erg/", "(erg", "erg**x", "erg per second"] {
             assert_eq!(to_dicd(text), None, "{text}");
         }
     }
