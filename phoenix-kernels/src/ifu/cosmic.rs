@@ -94,12 +94,30 @@ impl CosmicTest {
                     continue;
                 }
                 if self.numerics == Numerics::Eso {
-                    self.cell(columns, [i, j, l], cell, neighbourhood(self.common), None, &mut work, &mut flagged);
+                    self.cell(
+                        columns,
+                        [i, j, l],
+                        cell,
+                        neighbourhood(self.common),
+                        None,
+                        &mut work,
+                        &mut flagged,
+                    );
                 } else {
-                    let present = own.records[cell.clone()].iter().fold(0, |bits, r| bits | 1 << neighbourhood(r.bits) as u8);
+                    let present = own.records[cell.clone()]
+                        .iter()
+                        .fold(0, |bits, r| bits | 1 << neighbourhood(r.bits) as u8);
                     for kind in all {
                         if present & (1 << kind as u8) != 0 {
-                            self.cell(columns, [i, j, l], cell.clone(), kind, Some(kind), &mut work, &mut flagged);
+                            self.cell(
+                                columns,
+                                [i, j, l],
+                                cell.clone(),
+                                kind,
+                                Some(kind),
+                                &mut work,
+                                &mut flagged,
+                            );
                         }
                     }
                 }
@@ -122,7 +140,10 @@ impl CosmicTest {
     ) {
         let records = &columns[at[0]].records[cell.clone()];
         let mine = |r: &Record| only.is_none_or(|kind| neighbourhood(r.bits) == kind);
-        let highest = records.iter().filter(|r| mine(r)).fold(f32::NEG_INFINITY, |m, r| m.max(r.data));
+        let highest = records
+            .iter()
+            .filter(|r| mine(r))
+            .fold(f32::NEG_INFINITY, |m, r| m.max(r.data));
         let limit = if self.options.kind == CosmicKind::Median {
             let sigma = self.options.sigma;
             let n = self.collect(columns, at, kind, &mut work.values);
@@ -289,13 +310,7 @@ fn count(values: &[f32], inner: [f32; 2], outer: [f32; 2]) -> [i32; 4] {
 }
 
 /// Returns the limit of a sample, or `None` where it has fewer than three values or nothing up to `highest` is above it.
-fn median_limit(
-    values: &mut [f32],
-    highest: f32,
-    sigma: f64,
-    guess: &mut Guess,
-    sample: &mut Vec<f64>,
-) -> Option<f64> {
+fn median_limit(values: &mut [f32], highest: f32, sigma: f64, guess: &mut Guess, sample: &mut Vec<f64>) -> Option<f64> {
     let mut n = 0;
     for k in 0..values.len() {
         let v = values[k];

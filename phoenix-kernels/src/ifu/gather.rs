@@ -155,7 +155,9 @@ impl<M: Math> GatherRequest<M> {
         let mut units: Vec<(usize, Range<u64>)> = Vec::new();
         for (exposure, blocks) in index.iter().enumerate() {
             for (block, range) in blocks.blocks().iter().enumerate() {
-                let touches = self.planes(*range).is_some_and(|p| p.start < window.end && p.end > window.start);
+                let touches = self
+                    .planes(*range)
+                    .is_some_and(|p| p.start < window.end && p.end > window.start);
                 if !touches {
                     continue;
                 }
@@ -201,7 +203,10 @@ impl<M: Math> GatherRequest<M> {
             counts.outside += unit.counts.outside;
         }
         let cells = self.naxis[1] * window.len();
-        let columns = (0..self.naxis[0]).into_par_iter().map(|i| column(&units, i, cells)).collect();
+        let columns = (0..self.naxis[0])
+            .into_par_iter()
+            .map(|i| column(&units, i, cells))
+            .collect();
         Ok((columns, counts))
     }
 
@@ -216,7 +221,11 @@ impl<M: Math> GatherRequest<M> {
     ) -> Result<Unit, KernelError> {
         let exposure = &exposures[n];
         let has_weight = exposure.weight.is_none() && exposure.rows.has_weight();
-        let columns = if has_weight { Columns::ALL.union(Columns::WEIGHT) } else { Columns::ALL };
+        let columns = if has_weight {
+            Columns::ALL.union(Columns::WEIGHT)
+        } else {
+            Columns::ALL
+        };
         read(n, exposure.rows, rows, columns, &mut scratch.buffer)?;
         self.place(exposures, n, window, scratch);
         let last = self.naxis.map(|n| n as i32 - 1);
@@ -224,9 +233,19 @@ impl<M: Math> GatherRequest<M> {
             let b = &scratch.buffer;
             let row = scratch.rows[k] as usize;
             // In `Eso` everything is kept, outsiders in border cells.
-            if !(b.data[row].is_finite() && b.stat[row].is_finite() && scratch.x[k].is_finite() && scratch.y[k].is_finite()) {
+            if !(b.data[row].is_finite()
+                && b.stat[row].is_finite()
+                && scratch.x[k].is_finite()
+                && scratch.y[k].is_finite())
+            {
                 Kept::NotFinite
-            } else if i < 0 || i > last[0] || j < 0 || j > last[1] || scratch.planes[row] < 0 || scratch.planes[row] > last[2] {
+            } else if i < 0
+                || i > last[0]
+                || j < 0
+                || j > last[1]
+                || scratch.planes[row] < 0
+                || scratch.planes[row] > last[2]
+            {
                 Kept::Outside
             } else {
                 Kept::Inside
@@ -261,7 +280,8 @@ impl<M: Math> GatherRequest<M> {
     /// Finds position and cell of the rows whose plane is in the window.
     fn place(&self, exposures: &[Exposure<'_>], n: usize, window: &Range<usize>, scratch: &mut Scratch) {
         let last = self.naxis[2] as i32 - 1;
-        self.locator.planes(&mut scratch.buffer.lambda, self.lambda_range, &mut scratch.planes);
+        self.locator
+            .planes(&mut scratch.buffer.lambda, self.lambda_range, &mut scratch.planes);
         scratch.rows.clear();
         let (low, high) = (window.start as i32, window.end as i32);
         let clamps = self.numerics == Numerics::Eso;
@@ -273,9 +293,13 @@ impl<M: Math> GatherRequest<M> {
         }
         let buffer = &scratch.buffer;
         scratch.x.clear();
-        scratch.x.extend(scratch.rows.iter().map(|row| buffer.xpos[*row as usize]));
+        scratch
+            .x
+            .extend(scratch.rows.iter().map(|row| buffer.xpos[*row as usize]));
         scratch.y.clear();
-        scratch.y.extend(scratch.rows.iter().map(|row| buffer.ypos[*row as usize]));
+        scratch
+            .y
+            .extend(scratch.rows.iter().map(|row| buffer.ypos[*row as usize]));
         Placer::<M>::new(exposures, n, self.numerics).place(&mut scratch.x, &mut scratch.y);
         self.locator.cells(&scratch.x, &scratch.y, &mut scratch.cells);
     }
@@ -301,7 +325,12 @@ pub(super) fn read(
 ) -> Result<(), KernelError> {
     source
         .read(rows.clone(), columns, buffer)
-        .map_err(|source| KernelError::Read { exposure: n, first: rows.start, last: rows.end, source })?;
+        .map_err(|source| KernelError::Read {
+            exposure: n,
+            first: rows.start,
+            last: rows.end,
+            source,
+        })?;
     buffer.check(columns, (rows.end - rows.start) as usize)
 }
 
@@ -330,14 +359,26 @@ fn sort_by_column(
             data = (f64::from(data) * s) as f32;
             stat = (f64::from(stat) * (s * s)) as f32;
         }
-        let weight = if has_weight { b.weight[row] } else { exposure.weight.unwrap_or(1.0) };
+        let weight = if has_weight {
+            b.weight[row]
+        } else {
+            exposure.weight.unwrap_or(1.0)
+        };
         let dq = b.dq[row];
         let bits = direction
             | if dq == 0 { GOOD | SAMPLE } else { 0 }
             | if dq == COSMIC_RAY { SAMPLE } else { 0 }
             | if dq & COSMIC_RAY == 0 { 0 } else { CAME_FLAGGED };
         let at = &mut next[i as usize];
-        let record = Record { x: scratch.x[k], y: scratch.y[k], lambda: b.lambda[row], data, stat, weight, bits };
+        let record = Record {
+            x: scratch.x[k],
+            y: scratch.y[k],
+            lambda: b.lambda[row],
+            data,
+            stat,
+            weight,
+            bits,
+        };
         sorted[*at as usize] = Keyed { record, key };
         *at += 1;
     }
@@ -345,7 +386,11 @@ fn sort_by_column(
 }
 
 fn column(units: &[Unit], i: usize, cells: usize) -> Column {
-    let parts = || units.iter().map(|u| &u.rows[u.starts[i] as usize..u.starts[i + 1] as usize]);
+    let parts = || {
+        units
+            .iter()
+            .map(|u| &u.rows[u.starts[i] as usize..u.starts[i + 1] as usize])
+    };
     let mut offsets = vec![0_u32; cells + 1];
     let mut n = 0;
     for part in parts() {
@@ -372,5 +417,9 @@ fn column(units: &[Unit], i: usize, cells: usize) -> Column {
     }
     offsets.copy_within(0..cells, 1);
     offsets[0] = 0;
-    Column { records, offsets, sample }
+    Column {
+        records,
+        offsets,
+        sample,
+    }
 }

@@ -7,6 +7,7 @@
 
 pub mod celestial;
 pub mod cosmic;
+pub(crate) mod covariance;
 pub mod exposure;
 pub mod gather;
 pub mod grid;

@@ -108,12 +108,16 @@ impl<M: Math> Locator<M> {
     pub fn textbook(&self, x: f32, y: f32) -> [f64; 2] {
         let g = &self.grid;
         if g.celestial {
-            self.wcs.pixel::<M>(f64::from(x) + self.origin[0], f64::from(y) + self.origin[1])
+            self.wcs
+                .pixel::<M>(f64::from(x) + self.origin[0], f64::from(y) + self.origin[1])
         } else {
             let (dx, dy) = (f64::from(x) - g.crval[0], f64::from(y) - g.crval[1]);
             let [[a, b], [c, d]] = g.cd;
             let det = a * d - b * c;
-            [(d * dx - b * dy) / det + g.crpix[0], (a * dy - c * dx) / det + g.crpix[1]]
+            [
+                (d * dx - b * dy) / det + g.crpix[0],
+                (a * dy - c * dx) / det + g.crpix[1],
+            ]
         }
     }
 
@@ -177,7 +181,11 @@ impl<M: Math> Locator<M> {
             planes.extend(lambda.iter_mut().map(|l| {
                 let air = f64::from(*l);
                 *l = self.medium(*l);
-                if air >= range[0] && air <= range[1] { self.plane(*l) } else { i32::MIN }
+                if air >= range[0] && air <= range[1] {
+                    self.plane(*l)
+                } else {
+                    i32::MIN
+                }
             }));
         } else {
             planes.resize(lambda.len(), 0);
@@ -187,7 +195,11 @@ impl<M: Math> Locator<M> {
 
     /// Returns the wavelength in the medium of the grid's axis.
     pub fn medium(&self, lambda: f32) -> f32 {
-        if self.grid.spectral.axis.is_vacuum() { vacuum_from_air(f64::from(lambda)) as f32 } else { lambda }
+        if self.grid.spectral.axis.is_vacuum() {
+            vacuum_from_air(f64::from(lambda)) as f32
+        } else {
+            lambda
+        }
     }
 }
 
@@ -195,7 +207,11 @@ impl<M: Math> Locator<M> {
 #[inline(always)]
 fn round(v: f64) -> f64 {
     let whole = v.trunc();
-    if (v - whole).abs() >= 0.5 { whole + 1.0_f64.copysign(v) } else { whole }
+    if (v - whole).abs() >= 0.5 {
+        whole + 1.0_f64.copysign(v)
+    } else {
+        whole
+    }
 }
 
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
@@ -204,6 +220,10 @@ fn linear_planes(axis: [f64; 3], range: [f64; 2], lambda: &[f32], planes: &mut [
     for (&lambda, plane) in lambda.iter().zip(planes) {
         let lambda = f64::from(lambda);
         let at = round((lambda - crval) / step + crpix).clamp(-2e9, 2e9) as i32 - 1;
-        *plane = if (lambda >= range[0]) & (lambda <= range[1]) { at } else { i32::MIN };
+        *plane = if (lambda >= range[0]) & (lambda <= range[1]) {
+            at
+        } else {
+            i32::MIN
+        };
     }
 }

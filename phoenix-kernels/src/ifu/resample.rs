@@ -87,7 +87,12 @@ impl Drizzle {
     /// Binds the sizes of the shrunken pixel and of the voxel.
     pub fn new(drop: [f64; 3], voxel: [f64; 2], centres: &Centres, ny: usize, reach: usize) -> Self {
         let half = [(drop[0] + voxel[0]) / 2.0, (drop[1] + voxel[1]) / 2.0];
-        Self { drop, voxel, volume: drop[0] * drop[1] * drop[2], limit: centres.far(half, ny, reach) }
+        Self {
+            drop,
+            voxel,
+            volume: drop[0] * drop[1] * drop[2],
+            limit: centres.far(half, ny, reach),
+        }
     }
 }
 
@@ -127,7 +132,10 @@ impl Spread for Drizzle {
                 if b > self.limit[1] {
                     continue;
                 }
-                let (ox, oy) = (overlap(self.drop[0], self.voxel[0], a), overlap(self.drop[1], self.voxel[1], b));
+                let (ox, oy) = (
+                    overlap(self.drop[0], self.voxel[0], a),
+                    overlap(self.drop[1], self.voxel[1], b),
+                );
                 if ox > 0.0 && oy > 0.0 {
                     let area = ox.min(self.drop[0]) * oy.min(self.drop[1]);
                     for &(l, height) in along {
@@ -267,12 +275,18 @@ impl Sums {
         self.used = self.used.saturating_add(u16::from(weight != 0.0));
     }
 
-    fn finish(&self) -> (f32, f32) {
+    /// Returns value and variance; in `Phoenix` both or neither are finite.
+    fn finish(&self, numerics: Numerics) -> (f32, f32) {
         if self.weight.is_normal() {
-            ((self.data / self.weight) as f32, (self.stat / (self.weight * self.weight)) as f32)
-        } else {
-            (f32::NAN, f32::NAN)
+            let found = (
+                (self.data / self.weight) as f32,
+                (self.stat / (self.weight * self.weight)) as f32,
+            );
+            if numerics == Numerics::Eso || (found.0.is_finite() && found.1.is_finite()) {
+                return found;
+            }
         }
+        (f32::NAN, f32::NAN)
     }
 }
 
@@ -302,6 +316,8 @@ pub struct Window<'a> {
     pub first_plane: usize,
     /// Planes in the window.
     pub width: usize,
+    /// Which numbers are wanted.
+    pub numerics: Numerics,
 }
 
 impl Window<'_> {
@@ -318,8 +334,7 @@ impl Window<'_> {
                 for j in 0..ny {
                     let rows = j.saturating_sub(reach)..(j + reach + 1).min(ny);
                     for l in source.clone() {
-                        let near_planes =
-                            l.saturating_sub(reach).max(planes.start)..(l + reach + 1).min(planes.end);
+                        let near_planes = l.saturating_sub(reach).max(planes.start)..(l + reach + 1).min(planes.end);
                         let near = Near {
                             centres: self.centres,
                             at: [i, j],
@@ -351,7 +366,7 @@ impl Window<'_> {
     }
 
     /// Gives each voxel of `planes` the nearest row of its own cell.
-    pub fn nearest(&self, numerics: Numerics, scale: [f64; 3], planes: &Range<usize>, out: &mut TileMut<'_>) {
+    pub fn nearest(&self, scale: [f64; 3], planes: &Range<usize>, out: &mut TileMut<'_>) {
         let (nx, ny) = (self.columns.len(), self.ny);
         for (i, column) in self.columns.iter().enumerate() {
             for j in 0..ny {
@@ -362,10 +377,10 @@ impl Window<'_> {
                     let mut rejected = 0_u16;
                     for record in &column.records[column.range(j, self.width, l..l + 1)] {
                         rejected = rejected.saturating_add(u16::from(record.bits & REJECTED != 0));
-                        if numerics == Numerics::Phoenix && !is_used(record) {
+                        if self.numerics == Numerics::Phoenix && !is_used(record) {
                             continue;
                         }
-                        let [a, b] = match numerics {
+                        let [a, b] = match self.numerics {
                             Numerics::Phoenix => self.centres.distance(voxel, record),
                             Numerics::Eso => self.centres.distance_with_wrong_sign(voxel, record),
                         };
@@ -396,7 +411,7 @@ impl Window<'_> {
             for l in 0..depth {
                 let sum = &mut sums[j * depth + l];
                 let at = (l * ny + j) * nx + i;
-                (out.data[at], out.stat[at]) = sum.finish();
+                (out.data[at], out.stat[at]) = sum.finish(self.numerics);
                 if let Some(used) = &mut out.used {
                     used[at] = sum.used;
                 }
@@ -429,8 +444,7 @@ impl Centres {
                 for step in 1..=reach {
                     if j + step < ny {
                         let there = here + step;
-                        let (least, most) =
-                            (self.cos[here].min(self.cos[there]), self.cos[here].max(self.cos[there]));
+                        let (least, most) = (self.cos[here].min(self.cos[there]), self.cos[here].max(self.cos[there]));
                         shift[0] = shift[0].max((self.x[here] - self.x[there]).abs() * most);
                         ratio = ratio.max((most - least) / least);
                     }
@@ -441,7 +455,11 @@ impl Centres {
             }
         }
         let margin = 1.0 + 1e-9;
-        let x = if ratio < 0.5 { (near[0] + shift[0]) / (1.0 - ratio) * margin } else { f64::INFINITY };
+        let x = if ratio < 0.5 {
+            (near[0] + shift[0]) / (1.0 - ratio) * margin
+        } else {
+            f64::INFINITY
+        };
         [x, (near[1] + shift[1]) * margin]
     }
 

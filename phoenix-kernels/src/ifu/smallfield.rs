@@ -36,13 +36,13 @@ fn sin_cos(phi: f64) -> (f64, f64) {
     let quadrant = shifted.to_bits();
     let r = (phi - k * RIGHT_ANGLE[0]) - k * RIGHT_ANGLE[1];
     let z = r * r;
-    let s = r
-        + r * z
-            * (-1.666_666_666_666_663_2e-1
-                + z * (8.333_333_333_322_49e-3
-                    + z * (-1.984_126_982_985_795e-4
-                        + z * (2.755_731_370_707_007e-6
-                            + z * (-2.505_076_025_340_686_3e-8 + z * 1.589_690_995_211_55e-10)))));
+    let s = r + r
+        * z
+        * (-1.666_666_666_666_663_2e-1
+            + z * (8.333_333_333_322_49e-3
+                + z * (-1.984_126_982_985_795e-4
+                    + z * (2.755_731_370_707_007e-6
+                        + z * (-2.505_076_025_340_686_3e-8 + z * 1.589_690_995_211_55e-10)))));
     let c = 1.0
         - (0.5 * z
             - z * z
@@ -55,7 +55,10 @@ fn sin_cos(phi: f64) -> (f64, f64) {
     let (a, b) = if swap { (c, s) } else { (s, c) };
     let sign_a = (quadrant & 2) << 62;
     let sign_b = (quadrant.wrapping_add(1) & 2) << 62;
-    (f64::from_bits(a.to_bits() ^ sign_a), f64::from_bits(b.to_bits() ^ sign_b))
+    (
+        f64::from_bits(a.to_bits() ^ sign_a),
+        f64::from_bits(b.to_bits() ^ sign_b),
+    )
 }
 
 /// Sine and 1 - cosine of a small angle.
@@ -102,7 +105,16 @@ impl NativeSeries {
         if n == ypos.len() && n <= LANES {
             let bounds = if textbook { self.bounds } else { [0.0; 2] };
             let rounding = if textbook { self.pole_rounding } else { 0.0 };
-            native(self, rounding, bounds, xpos, ypos, &mut out.x[..n], &mut out.y[..n], &mut out.sure[..n]);
+            native(
+                self,
+                rounding,
+                bounds,
+                xpos,
+                ypos,
+                &mut out.x[..n],
+                &mut out.y[..n],
+                &mut out.sure[..n],
+            );
         }
     }
 }
@@ -120,7 +132,11 @@ pub struct Placed {
 
 impl Default for Placed {
     fn default() -> Self {
-        Self { x: [0.0; LANES], y: [0.0; LANES], sure: [false; LANES] }
+        Self {
+            x: [0.0; LANES],
+            y: [0.0; LANES],
+            sure: [false; LANES],
+        }
     }
 }
 
@@ -186,7 +202,10 @@ impl GnomonicSeries {
     pub fn new(grid: &CubeGrid, origin: [f64; 2], sin_pole: f64, cos_pole: f64) -> Self {
         let [[a, b], [c, d]] = grid.cd;
         let det = a * d - b * c;
-        let to_voxel = [[d / det * DEGREES, -b / det * DEGREES], [-c / det * DEGREES, a / det * DEGREES]];
+        let to_voxel = [
+            [d / det * DEGREES, -b / det * DEGREES],
+            [-c / det * DEGREES, a / det * DEGREES],
+        ];
         let size = |row: [f64; 2]| row[0].abs() + row[1].abs();
         Self {
             shift: [origin[0] - grid.crval[0], origin[1] - grid.crval[1]],
@@ -221,7 +240,11 @@ pub struct Projected {
 
 impl Default for Projected {
     fn default() -> Self {
-        Self { x: [0.0; LANES], y: [0.0; LANES], slack: [f64::INFINITY; LANES] }
+        Self {
+            x: [0.0; LANES],
+            y: [0.0; LANES],
+            slack: [f64::INFINITY; LANES],
+        }
     }
 }
 
@@ -245,6 +268,10 @@ fn gnomonic(series: &GnomonicSeries, x: &[f32], y: &[f32], px: &mut [f64], py: &
         let rho = (xi * xi + eta * eta).sqrt();
         let shift = (1e-15 / rho.max(1e-15)).min(5e-8) + 2e-15;
         let reached = (alpha.abs() <= REACH) & (delta.abs() <= REACH) & (cos_dec > 1e-3);
-        *slack = if reached { series.magnification * shift } else { f64::INFINITY };
+        *slack = if reached {
+            series.magnification * shift
+        } else {
+            f64::INFINITY
+        };
     }
 }

@@ -2,6 +2,7 @@
 
 use super::celestial::DEGREES;
 use super::cosmic::{CosmicKind, CosmicOptions, CosmicTest};
+use super::covariance;
 use super::exposure::{CoordinateState, Exposure, SliceDirection};
 use super::gather::{ALONG_X, ALONG_Y, CAME_FLAGGED, Column, GOOD, GatherRequest, REJECTED, Record};
 use super::grid::{self, CubeGrid, GridRequest, Limits, spatial_scale};
@@ -39,6 +40,8 @@ pub struct StackOptions {
     /// Size of an input pixel along x and y in degrees (or pixels), from the linear part of the first exposure's header
     /// ([`grid::spatial_scale`]); the output voxel's where `None`.
     pub pixel_scale: Option<[f64; 2]>,
+    /// Size of an input pixel along wavelength, Angstrom.
+    pub pixel_height: f64,
     /// Memory that may be used for windows, bytes.
     pub memory_bytes: usize,
     /// Whether slabs carry the numbers of rows used and rejected.
@@ -59,6 +62,7 @@ impl Default for StackOptions {
             },
             lambda_range: [4000.0, 10_000.0],
             pixel_scale: None,
+            pixel_height: 1.25,
             memory_bytes: 128 << 20,
             counts: false,
         }
@@ -238,6 +242,52 @@ impl<'a> Stack<'a> {
         }
     }
 
+    /// Measures by how much the error of a mean over `block` voxels (x, y, wavelength) exceeds what independent
+    /// variances say: true error over independent error, from blocks spread evenly over the cube.
+    ///
+    /// # Contract
+    /// `None` if no sample block is complete. 1 for `Nearest`, whose voxels share no rows.
+    /// # Numerics
+    /// For each block the weights of every row over all its voxels are formed as in the resampling; the factor is the
+    /// root of the mean ratio of variances, so that deviations divided by it have unit mean square.
+    /// # Errors
+    /// `Stopped`, `Read`, `Shape`.
+    /// # References
+    /// `docs/algorithms/ifu-covariance.md`.
+    pub fn covariance_factor(&self, block: [usize; 3], hooks: &Hooks<'_>) -> Result<Option<f64>, KernelError> {
+        match self.options.numerics {
+            Numerics::Eso => self.covariance_with::<System>(block, hooks),
+            Numerics::Phoenix => self.covariance_with::<Portable>(block, hooks),
+        }
+    }
+
+    fn covariance_with<M: Math>(&self, block: [usize; 3], hooks: &Hooks<'_>) -> Result<Option<f64>, KernelError> {
+        if self.options.resample == Resample::Nearest {
+            return Ok(Some(1.0));
+        }
+        let runs = covariance::spread_out(self.grid.naxis[2], block[2], covariance::MOST_RUNS);
+        let mut ratios = Vec::new();
+        for (n, &first) in runs.iter().enumerate() {
+            hooks.check()?;
+            let (columns, window) = self.load::<M>(&(first..first + block[2]), &mut StackStats::default(), hooks)?;
+            let run = covariance::Run {
+                columns: &columns,
+                centres: &self.centres,
+                ny: self.grid.naxis[1],
+                first_plane: window.start,
+                width: window.len(),
+                reach: self.reach(),
+            };
+            ratios.extend(match self.options.resample {
+                Resample::Drizzle => run.ratios(&self.drizzle(), block, first),
+                _ => run.ratios(&self.distance::<M>(), block, first),
+            });
+            (hooks.on_tile)(n + 1, runs.len());
+        }
+        let mean = ratios.iter().sum::<f64>() / ratios.len() as f64;
+        Ok((!ratios.is_empty()).then(|| mean.sqrt()))
+    }
+
     fn run_with<M: Math>(
         &self,
         sink: &mut dyn FnMut(&Slab<'_>) -> Result<(), SourceError>,
@@ -340,33 +390,40 @@ impl<'a> Stack<'a> {
             ny,
             first_plane: window.start,
             width: window.len(),
+            numerics: self.options.numerics,
         };
         let reach = self.reach();
         // The sums of a tile are to stay in the second-level cache.
         let most = (RING_BYTES / ((2 * reach + 1) * ny * size_of::<[f64; 4]>())).clamp(4, 64);
         let depth = inner.len().div_ceil(rayon::current_num_threads()).clamp(1, most);
         let drizzle = self.drizzle();
-        let scale = self.scale();
-        let numerics = self.options.numerics;
+        let scale = self.unit();
         buffers.tiles(depth * nx * ny).enumerate().for_each(|(n, mut tile)| {
             let first = inner.start + n * depth;
             let planes = first..(first + depth).min(inner.end);
             match self.options.resample {
-                Resample::Nearest => view.nearest(numerics, scale, &planes, &mut tile),
+                Resample::Nearest => view.nearest(scale, &planes, &mut tile),
                 Resample::Drizzle => view.resample(&drizzle, reach, &planes, &mut tile),
                 _ => view.resample(&self.distance::<M>(), reach, &planes, &mut tile),
             }
         });
     }
 
-    /// Size of an input pixel along the three axes; the wavelength of `Eso` is fixed.
+    /// Size of an input pixel along the three axes.
     fn scale(&self) -> [f64; 3] {
         let [sx, sy] = self.options.pixel_scale.unwrap_or_else(|| spatial_scale(&self.grid.cd));
-        let sz = match self.options.numerics {
-            Numerics::Eso => 1.25,
-            Numerics::Phoenix => self.grid.spectral.step,
-        };
-        [sx, sy, sz]
+        [sx, sy, self.options.pixel_height]
+    }
+
+    /// Unit of distances along the three axes; the wavelength of `Eso` is that of an input pixel whatever the step.
+    fn unit(&self) -> [f64; 3] {
+        match self.options.numerics {
+            Numerics::Eso => self.scale(),
+            Numerics::Phoenix => {
+                let [sx, sy, _] = self.scale();
+                [sx, sy, self.grid.spectral.step]
+            }
+        }
     }
 
     /// Size of a voxel; `Eso` takes the diagonal of a turned grid for it.
@@ -386,7 +443,7 @@ impl<'a> Stack<'a> {
     }
 
     fn distance<M: Math>(&self) -> Distance<M> {
-        let (scale, voxel) = (self.scale(), self.voxel());
+        let (scale, voxel) = (self.unit(), self.voxel());
         let shape = match self.options.resample {
             Resample::Linear => Shape::Linear,
             Resample::Quadratic => Shape::Quadratic,

@@ -1,0 +1,108 @@
+//! What a cube's variance leaves out: neighbouring voxels share rows, so that a mean over a block of voxels is less
+//! certain than its independent variances say.
+//!
+//! # References
+//! `docs/algorithms/ifu-covariance.md` (own derivation).
+
+use super::gather::{Column, GOOD, REJECTED, Record};
+use super::resample::{Centres, Near, Spread};
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// Most blocks along an axis of the sky.
+const MOST_ALONG: usize = 24;
+/// Most runs of planes.
+pub(super) const MOST_RUNS: usize = 8;
+
+/// Picks up to `most` of the whole blocks of `size` that fit into `n`, evenly spread; returns their first elements.
+pub(super) fn spread_out(n: usize, size: usize, most: usize) -> Vec<usize> {
+    let fit = n.checked_div(size).unwrap_or(0);
+    let taken = fit.min(most);
+    (0..taken).map(|k| (2 * k + 1) * fit / (2 * taken) * size).collect()
+}
+
+/// The cells around one run of planes.
+pub(super) struct Run<'a> {
+    pub(super) columns: &'a [Column],
+    pub(super) centres: &'a Centres,
+    pub(super) ny: usize,
+    /// First plane of the cells in the grid, and their number.
+    pub(super) first_plane: usize,
+    pub(super) width: usize,
+    pub(super) reach: usize,
+}
+
+impl Run<'_> {
+    /// Returns, for each complete sample block, true variance over independent variance of its mean; the sum of these
+    /// and their number, in a fixed order.
+    pub(super) fn ratios<S: Spread>(&self, method: &S, size: [usize; 3], first: usize) -> Vec<f64> {
+        let starts_x = spread_out(self.columns.len(), size[0], MOST_ALONG);
+        let starts_y = spread_out(self.ny, size[1], MOST_ALONG);
+        let blocks: Vec<[usize; 2]> = starts_x
+            .iter()
+            .flat_map(|x| starts_y.iter().map(move |y| [*x, *y]))
+            .collect();
+        blocks
+            .into_par_iter()
+            .filter_map(|[x, y]| self.ratio(method, [x..x + size[0], y..y + size[1], first..first + size[2]]))
+            .collect()
+    }
+
+    /// True over independent variance of the mean of one block, if all its voxels have a value.
+    fn ratio<S: Spread>(&self, method: &S, block: [Range<usize>; 3]) -> Option<f64> {
+        let [bx, by, bz] = &block;
+        let place =
+            |i: usize, j: usize, l: usize| ((i - bx.start) * by.len() + (j - by.start)) * bz.len() + (l - bz.start);
+        let mut sums = vec![[0.0_f64; 2]; bx.len() * by.len() * bz.len()];
+        self.each(&block, |near, record| {
+            method.spread(near, record, |i, j, l, weight| {
+                let w = weight * f64::from(record.weight);
+                let sum = &mut sums[place(i, j, l)];
+                sum[0] += w;
+                sum[1] += w * w * f64::from(record.stat);
+            });
+        });
+        if sums.iter().any(|s| !s[0].is_normal()) {
+            return None;
+        }
+        let independent: f64 = sums.iter().map(|s| s[1] / (s[0] * s[0])).sum();
+        let mut whole = 0.0;
+        self.each(&block, |near, record| {
+            let mut share = 0.0;
+            method.spread(near, record, |i, j, l, weight| {
+                share += weight * f64::from(record.weight) / sums[place(i, j, l)][0]
+            });
+            whole += share * share * f64::from(record.stat);
+        });
+        (independent > 0.0 && whole.is_finite()).then_some(whole / independent)
+    }
+
+    /// Hands out every used row that may reach a block, with the voxels of the block around its cell.
+    fn each(&self, block: &[Range<usize>; 3], mut take: impl FnMut(&Near<'_>, &Record)) {
+        let reach = self.reach;
+        let around = |r: &Range<usize>, n: usize| r.start.saturating_sub(reach)..(r.end + reach).min(n);
+        let within = |at: usize, r: &Range<usize>| at.saturating_sub(reach).max(r.start)..(at + reach + 1).min(r.end);
+        let [bx, by, bz] = block;
+        let planes = bz.start - self.first_plane..bz.end - self.first_plane;
+        for i in around(bx, self.columns.len()) {
+            for j in around(by, self.ny) {
+                for l in around(&planes, self.width) {
+                    let near = Near {
+                        centres: self.centres,
+                        at: [i, j],
+                        columns: within(i, bx),
+                        rows: within(j, by),
+                        planes: within(l + self.first_plane, bz),
+                        ny: self.ny,
+                    };
+                    let column = &self.columns[i];
+                    for record in &column.records[column.range(j, self.width, l..l + 1)] {
+                        if record.bits & (GOOD | REJECTED) == GOOD {
+                            take(&near, record);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
