@@ -1,7 +1,7 @@
 //! Which rows lie at which wavelength: a coarse index by blocks of rows, made in one scan with the limits.
 
 use super::exposure::Exposure;
-use super::gather::read;
+use super::gather::{GatherCounts, read};
 use super::grid::{CubeGrid, Limits};
 use super::pixtable::{Columns, PixelRows, RowBuffers};
 use super::position::{Locator, Placer};
@@ -47,6 +47,8 @@ pub struct Scan {
     pub index: Vec<BlockIndex>,
     /// Limits of all rows inside the wavelength range, as [`super::grid::automatic`] wants them.
     pub limits: Limits,
+    /// Rows that no window will see: wavelength not a number, or (`Phoenix`, given grid) outside the grid's.
+    pub left_out: GatherCounts,
 }
 
 /// What a scan needs to know.
@@ -58,8 +60,10 @@ pub struct ScanRequest {
     pub grid: CubeGrid,
     /// Absolute position of relative 0.
     pub origin: [f64; 2],
-    /// Whether the limits along x and y are wanted.
+    /// Whether the limits along x and y are wanted; else the grid is a given one.
     pub positions: bool,
+    /// Whether the grid's wavelengths are given.
+    pub is_fixed: bool,
     /// Which limits are formed.
     pub numerics: Numerics,
 }
@@ -78,6 +82,7 @@ pub fn scan<M: Math>(
     let done = AtomicUsize::new(0);
     let mut index = Vec::with_capacity(exposures.len());
     let mut limits = Limits::empty();
+    let mut left_out = GatherCounts::default();
     for (n, exposure) in exposures.iter().enumerate() {
         let n_rows = exposure.rows.len();
         let block_rows = n_rows.div_ceil(MOST_BLOCKS).max(LEAST_ROWS).next_power_of_two();
@@ -97,6 +102,8 @@ pub fn scan<M: Math>(
         let mut lambda = Vec::with_capacity(n_rows.div_ceil(block_rows) as usize);
         for chunk in found {
             own.join(&chunk.limits);
+            left_out.not_finite += chunk.left_out.not_finite;
+            left_out.outside += chunk.left_out.outside;
             lambda.extend(chunk.lambda);
         }
         if own.low[2] > own.high[2] {
@@ -115,12 +122,50 @@ pub fn scan<M: Math>(
             limits.high[k] = f64::from((limits.high[k] + request.grid.crval[k]) as f32);
         }
     }
-    Ok(Scan { index, limits })
+    Ok(Scan {
+        index,
+        limits,
+        left_out,
+    })
 }
 
 struct Chunk {
     lambda: Vec<[f32; 2]>,
     limits: Limits,
+    left_out: GatherCounts,
+}
+
+/// Looks for one finite value inside the wavelength range; seldom reads more than one block.
+fn has_value(
+    n: usize,
+    exposure: &Exposure<'_>,
+    index: &BlockIndex,
+    range: [f64; 2],
+    hooks: &Hooks<'_>,
+) -> Result<bool, KernelError> {
+    let mut buffer = RowBuffers::default();
+    for (block, lambda) in index.blocks().iter().enumerate() {
+        if lambda[0] <= lambda[1] {
+            hooks.check()?;
+            read(
+                n,
+                exposure.rows,
+                index.rows(block),
+                Columns::DATA.union(Columns::LAMBDA),
+                &mut buffer,
+            )?;
+            let inside = |l: f32| f64::from(l) >= range[0] && f64::from(l) <= range[1];
+            if buffer
+                .data
+                .iter()
+                .zip(&buffer.lambda)
+                .any(|(d, l)| d.is_finite() && inside(*l))
+            {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
 }
 
 fn scan_chunk<M: Math>(
@@ -157,6 +202,18 @@ fn scan_chunk<M: Math>(
         }
         blocks.push(range);
     }
+    let phoenix = request.numerics == Numerics::Phoenix;
+    let mut left_out = GatherCounts::default();
+    if phoenix {
+        left_out.not_finite = buffer.lambda.iter().filter(|l| l.is_nan()).count() as u64;
+    }
+    if phoenix && request.is_fixed {
+        let mut lambda = buffer.lambda.clone();
+        let mut planes = Vec::new();
+        locator.planes(&mut lambda, request.lambda_range, &mut planes);
+        let inside = 0..request.grid.naxis[2] as i32;
+        left_out.outside = planes.iter().filter(|l| **l != i32::MIN && !inside.contains(l)).count() as u64;
+    }
     if request.positions {
         let RowBuffers { xpos, ypos, lambda, .. } = buffer;
         placer.place(xpos, ypos);
@@ -168,7 +225,7 @@ fn scan_chunk<M: Math>(
                 }
             }
         };
-        if request.numerics == Numerics::Phoenix {
+        if phoenix {
             locator.pixels(xpos, ypos, widen);
         } else {
             for (row, (&x, &y)) in xpos.iter().zip(ypos.iter()).enumerate() {
@@ -176,5 +233,9 @@ fn scan_chunk<M: Math>(
             }
         }
     }
-    Ok(Chunk { lambda: blocks, limits })
+    Ok(Chunk {
+        lambda: blocks,
+        limits,
+        left_out,
+    })
 }

@@ -4,7 +4,7 @@ use super::celestial::DEGREES;
 use super::cosmic::{CosmicKind, CosmicOptions, CosmicTest};
 use super::covariance;
 use super::exposure::{CoordinateState, Exposure, SliceDirection};
-use super::gather::{ALONG_X, ALONG_Y, CAME_FLAGGED, Column, GOOD, GatherRequest, REJECTED, Record};
+use super::gather::{ALONG_X, ALONG_Y, CAME_FLAGGED, Column, GOOD, GatherCounts, GatherRequest, REJECTED, Record};
 use super::grid::{self, CubeGrid, GridRequest, Limits, spatial_scale};
 use super::index::{self, BlockIndex, ScanRequest};
 use super::position::Locator;
@@ -113,6 +113,7 @@ pub struct Stack<'a> {
     grid: CubeGrid,
     limits: Limits,
     index: Vec<BlockIndex>,
+    left_out: GatherCounts,
     centres: Centres,
     window: usize,
 }
@@ -168,6 +169,7 @@ impl<'a> Stack<'a> {
             lambda_range: options.lambda_range,
             grid: start,
             origin: if celestial { crval } else { [0.0; 2] },
+            is_fixed: matches!(request, GridRequest::Fixed(_)),
             positions: matches!(request, GridRequest::Automatic { limits: None, .. }),
             numerics: options.numerics,
         };
@@ -189,6 +191,7 @@ impl<'a> Stack<'a> {
             grid,
             limits,
             index: scan.index,
+            left_out: scan.left_out,
             centres,
             window: 1,
         };
@@ -294,7 +297,11 @@ impl<'a> Stack<'a> {
         hooks: &Hooks<'_>,
     ) -> Result<StackStats, KernelError> {
         let [nx, ny, nz] = self.grid.naxis;
-        let mut stats = StackStats::default();
+        let mut stats = StackStats {
+            not_finite: self.left_out.not_finite,
+            outside: self.left_out.outside,
+            ..StackStats::default()
+        };
         let mut buffers = SlabBuffers::default();
         let windows = nz.div_ceil(self.window);
         for n in 0..windows {
