@@ -218,6 +218,10 @@ pub fn automatic<M: Math>(
         }
         Numerics::Phoenix => [1.0 - low[0], 1.0 - low[1]],
     };
+    if !celestial {
+        grid.crval = [first[0] * step[0], first[1] * step[1]];
+        grid.crpix = [1.0; 2];
+    }
     let nz = match numerics {
         Numerics::Eso => {
             grid.spectral.crval = low[2];
