@@ -20,13 +20,9 @@ impl QcStore for SqliteState {
             )?;
             transaction.execute("DELETE FROM qc_value WHERE product = ?1", [&report.product])?;
             for row in rows {
-                transaction.execute(
-                    "DELETE FROM qc_value WHERE product = ?1 AND parameter = ?2",
-                    (&row.product, &row.parameter),
-                )?;
                 transaction
                     .prepare_cached(
-                        "INSERT INTO qc_value (product, parameter, instrument, setup, mjd, value, unit, grade, \
+                        "INSERT OR REPLACE INTO qc_value (product, parameter, instrument, setup, mjd, value, unit, grade, \
                          reason, numerics) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
                     )?
                     .execute((
