@@ -123,7 +123,7 @@ mod tests {
                     flag.store(true, Ordering::SeqCst);
                 })
                 .await;
-                tokio::time::sleep(Duration::from_secs(600)).await;
+                tokio::time::sleep(Duration::from_mins(10)).await;
             },
             &token,
         );

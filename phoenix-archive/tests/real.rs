@@ -1,5 +1,7 @@
 //! The standard held against real files: spectra from the archive, and a real MUSE cube on its way there.
 
+#![expect(clippy::expect_used, reason = "a test cannot go on without its material")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -149,8 +149,9 @@ pub(super) fn sort(location: &str, error: StoreError) -> FetchError {
     let location = location.to_owned();
     match error {
         StoreError::NotFound { .. } => FetchError::NotFound { location },
-        StoreError::Damaged { reason, .. } => FetchError::Damaged { location, reason },
-        StoreError::Invalid { reason, .. } => FetchError::Damaged { location, reason },
+        StoreError::Damaged { reason, .. } | StoreError::Invalid { reason, .. } => {
+            FetchError::Damaged { location, reason }
+        }
         error if error.status() == Status::Temporary => FetchError::Unavailable {
             location,
             source: Box::new(error),

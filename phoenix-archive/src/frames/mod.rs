@@ -239,12 +239,11 @@ async fn candidates(store: &Store, query: &FrameQuery) -> Result<Vec<(Place, Obj
     let is_laid_out = folders.iter().any(|folder| folder == layout.raw_root());
     let mut found = Vec::new();
     if is_laid_out {
-        let instruments: BTreeSet<InstrumentId> = match &query.instrument {
-            Some(instrument) => BTreeSet::from([instrument.clone()]),
-            None => {
-                let (_, names) = store.list_folder(layout.raw_root()).await?;
-                names.into_iter().map(InstrumentId::from).collect()
-            }
+        let instruments: BTreeSet<InstrumentId> = if let Some(instrument) = &query.instrument {
+            BTreeSet::from([instrument.clone()])
+        } else {
+            let (_, names) = store.list_folder(layout.raw_root()).await?;
+            names.into_iter().map(InstrumentId::from).collect()
         };
         for instrument in &instruments {
             for night in query.span.iter() {

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use phoenix_core::header::{Header, Value};
+
 use super::check::{Finding, Profile, SdpFile, Sheet, check, is_same_value};
 use super::standard::Family;
 
@@ -60,7 +62,7 @@ fn repeated<'a>(names: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
 
 /// Returns keyword and name of each companion of a file.
 fn companions(file: &SdpFile) -> impl Iterator<Item = (&str, &str)> {
-    let cards = file.primary().into_iter().flat_map(|header| header.cards());
+    let cards = file.primary().into_iter().flat_map(Header::cards);
     cards.filter_map(|card| {
         let key = card.key.as_str();
         key.strip_prefix("ASSON")?.parse::<u32>().ok()?;
@@ -122,8 +124,7 @@ fn white_light(file: &SdpFile, files: &[SdpFile], sheet: &mut Sheet) {
             _ => false,
         };
         if !is_same {
-            let show =
-                |value: Option<&phoenix_core::header::Value>| value.map_or("missing".to_owned(), |v| v.display());
+            let show = |value: Option<&Value>| value.map_or("missing".to_owned(), Value::display);
             let message = format!("{axis} is {}, in {} it is {}", show(ours), white.name, show(theirs));
             sheet.report("B4", "PRIMARY", key, message);
         }

@@ -37,6 +37,11 @@ fn clean(part: &str) -> String {
         .collect()
 }
 
+/// Tells whether a name is that of a FITS file that the archive takes.
+pub(crate) fn is_fits(name: &str) -> bool {
+    name.strip_suffix(".fz").unwrap_or(name).strip_suffix(".fits").is_some()
+}
+
 /// Forms the name of a product.
 ///
 /// # Contract

@@ -96,7 +96,7 @@ fn is_loopback(endpoint: &str) -> bool {
     })
 }
 
-fn invalid(location: &str, reason: impl ToString) -> StoreError {
+fn invalid(location: &str, reason: impl std::fmt::Display) -> StoreError {
     StoreError::Invalid {
         location: location.to_owned(),
         reason: reason.to_string(),

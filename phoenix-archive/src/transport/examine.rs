@@ -6,6 +6,7 @@ use phoenix_core::id::InstrumentId;
 use phoenix_core::product::SealedProduct;
 use phoenix_core::traits::IngestError;
 
+use crate::sdp::names::is_fits;
 use crate::sdp::standard::{NAME_LIMIT, NON_FITS, SCIENCE};
 
 /// Where a product belongs in a store.
@@ -78,8 +79,7 @@ fn companions(product: &SealedProduct, faults: &mut Vec<String>) {
         if !named.contains(companion.name.as_str()) {
             faults.push(format!("no key ASSONi names companion {}", companion.name));
         }
-        let is_fits = companion.name.ends_with(".fits") || companion.name.ends_with(".fits.fz");
-        if !is_fits && !NON_FITS.contains(&companion.category.as_str()) {
+        if !is_fits(&companion.name) && !NON_FITS.contains(&companion.category.as_str()) {
             faults.push(format!(
                 "companion {} has category {}",
                 companion.name, companion.category

@@ -6,6 +6,7 @@ use phoenix_core::header::{Header, Value};
 use phoenix_core::traits::{HduInfo, HduKind};
 
 use super::{SdpFile, Sheet, has_pixels, place};
+use crate::sdp::names::is_fits;
 use crate::sdp::standard::{NAME_LIMIT, TEXT_LIMIT};
 
 /// Names that the archive keeps for itself (S8); the first may stand where `PROVXTN` announces it.
@@ -64,7 +65,7 @@ fn name(file: &SdpFile, sheet: &mut Sheet) {
     }
     let is_compressed = |hdu: &HduInfo| hdu.header.contains("ZCMPTYPE") || hdu.header.contains("ZIMAGE");
     let is_named_so = name.ends_with(".fits.fz");
-    if !is_named_so && !name.ends_with(".fits") {
+    if !is_fits(name) {
         fault("G3", "the suffix is neither .fits nor .fits.fz".to_owned());
     }
     if is_named_so != file.hdus.iter().any(is_compressed) {

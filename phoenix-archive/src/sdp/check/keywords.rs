@@ -93,8 +93,8 @@ fn breach(allowed: Allowed, value: &Value) -> Option<String> {
     match allowed {
         Allowed::Any => None,
         Allowed::OneOf(choices) => {
-            let is_one = |choice: &&str| text.is_some_and(|text| text.eq_ignore_ascii_case(choice));
-            (!choices.iter().any(|choice| is_one(&choice))).then(|| format!("one of {}", choices.join(", ")))
+            let is_one = |choice: &str| text.is_some_and(|text| text.eq_ignore_ascii_case(choice));
+            (!choices.iter().any(|choice| is_one(choice))).then(|| format!("one of {}", choices.join(", ")))
         }
         Allowed::Between(low, high) => {
             let fits = value.as_f64().is_some_and(|number| (low..=high).contains(&number));

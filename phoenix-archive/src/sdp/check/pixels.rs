@@ -107,11 +107,10 @@ fn pointers(file: &SdpFile, hdu: &HduInfo, class: &str, names: &[&str], sheet: &
             Ok(name) if !names.contains(&name) => {
                 sheet.report("C4", &place, key, format!("there is no extension {name}"));
             }
-            Ok(_) => {}
             Err(_) if class != partner_class && !class.is_empty() && partner(partner_class) => {
                 sheet.report("C4", &place, key, "it is missing".to_owned());
             }
-            Err(_) => {}
+            _ => {}
         }
     }
 }

@@ -7,6 +7,7 @@ use phoenix_core::unit::Mjd;
 
 use super::general::numbered;
 use super::{SdpFile, Sheet, place};
+use crate::sdp::names::is_fits;
 use crate::sdp::standard::{Family, NON_FITS};
 use crate::sdp::wcs::SkyWcs;
 
@@ -208,7 +209,7 @@ fn provenance(file: &SdpFile, primary: &Header, sheet: &mut Sheet) {
             Ok(name) if name.starts_with("M.") => {
                 sheet.report("R9", PRIMARY, &key, format!("{name} is a calibration"));
             }
-            Ok(name) if name.ends_with(".fits") && is_archive_name(name) => {
+            Ok(name) if is_fits(name) && is_archive_name(name) => {
                 sheet.report("R10", PRIMARY, &key, format!("{name} has a suffix"));
             }
             Ok(_) => {}
@@ -236,7 +237,7 @@ fn companions(primary: &Header, sheet: &mut Sheet) {
         if !seen.insert(name) {
             sheet.report("R11", PRIMARY, &key, format!("{name} is named twice"));
         }
-        let is_fits = name.ends_with(".fits") || name.ends_with(".fits.fz");
+        let is_fits = is_fits(name);
         match (is_fits, text("ASSOC", *n)) {
             (false, None) => sheet.report("R11", PRIMARY, &format!("ASSOC{n}"), format!("{name} has no category")),
             (false, Some(category)) if !NON_FITS.contains(&category) => {

@@ -76,17 +76,25 @@ pub(super) fn check(file: &SdpFile, sheet: &mut Sheet) {
 }
 
 fn order(columns: &[Column<'_>], place: &str, sheet: &mut Sheet) {
-    let wanted: [(&str, fn(&str) -> bool); 3] = [
-        ("WAVE, FREQ or ENER", |name| matches!(name, "WAVE" | "FREQ" | "ENER")),
-        ("FLUX…", |name| name.starts_with("FLUX")),
-        ("ERR…", |name| name.starts_with("ERR")),
+    let wanted: [(&str, &[&str]); 3] = [
+        ("WAVE, FREQ or ENER", &["WAVE", "FREQ", "ENER"]),
+        ("FLUX…", &["FLUX"]),
+        ("ERR…", &["ERR"]),
     ];
-    for (n, (expected, fits)) in (1..).zip(wanted) {
+    for (n, (expected, beginnings)) in (1..).zip(wanted) {
         let found = columns
             .iter()
             .find(|column| column.index == n)
             .map_or("missing", |column| column.name);
-        if !fits(found) {
+        let is_whole = n == 1;
+        let fits = |start: &&str| {
+            if is_whole {
+                found == *start
+            } else {
+                found.starts_with(start)
+            }
+        };
+        if !beginnings.iter().any(fits) {
             sheet.report(
                 "T2",
                 place,
@@ -226,8 +234,8 @@ fn derived(primary: &Header, table: &Header, place: &str, sheet: &mut Sheet) {
     let waves = span(p("WAVELMIN"), p("WAVELMAX"));
     let expected = [
         ("TELAPSE", times.map(|(start, end)| (end - start) * 86_400.0), 0.1),
-        ("TMID", times.map(|(start, end)| (start + end) / 2.0), 1e-4),
-        ("SPEC_VAL", waves.map(|(low, high)| (low + high) / 2.0), 1e-3),
+        ("TMID", times.map(|(start, end)| f64::midpoint(start, end)), 1e-4),
+        ("SPEC_VAL", waves.map(|(low, high)| f64::midpoint(low, high)), 1e-3),
         ("SPEC_BW", waves.map(|(low, high)| high - low), 1e-3),
     ];
     for (key, expected, tolerance) in expected {

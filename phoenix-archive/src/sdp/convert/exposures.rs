@@ -58,7 +58,7 @@ fn recorded_raws(header: &Header) -> Vec<String> {
     let mut raws = Vec::new();
     for card in header.cards() {
         let key = card.key.as_str();
-        let is_name = key.starts_with("ESO.PRO.REC") && key.contains(".RAW") && key.ends_with(".NAME");
+        let is_name = key.starts_with("ESO.PRO.REC") && key.contains(".RAW") && key.strip_suffix(".NAME").is_some();
         if !is_name {
             continue;
         }
@@ -109,7 +109,7 @@ impl<'a> Exposure<'a> {
         let n_raw = header.i64("PRO.DATANCOM").unwrap_or(1).max(1);
         let mut raws = recorded_raws(header);
         if raws.is_empty() {
-            raws = one.raws.clone();
+            raws.clone_from(&one.raws);
         }
         Some(Self {
             header,

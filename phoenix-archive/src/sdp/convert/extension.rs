@@ -153,14 +153,13 @@ fn axes(from: &Header, is_cube: bool, input: &ConvertInput<'_>, to: &mut Header,
             ("CRPIX", "Reference pixel"),
         ] {
             let key = format!("{stem}{n}");
-            match from.get(key.as_str()) {
-                Some(value) => to.set(key.as_str(), axis_value(stem, value), comment),
-                None => {
-                    let fault = format!("extension DATA: key {key} is missing");
-                    if !faults.0.contains(&fault) {
-                        faults.add(fault);
-                    }
-                }
+            if let Some(value) = from.get(key.as_str()) {
+                to.set(key.as_str(), axis_value(stem, value), comment);
+                continue;
+            }
+            let fault = format!("extension DATA: key {key} is missing");
+            if !faults.0.contains(&fault) {
+                faults.add(fault);
             }
         }
     }

@@ -192,12 +192,16 @@ mod tests {
             "10**(-20)erg.s**(-1).cm**(-2).angstrom**(-1)",
             "10^-20 erg/(s.cm**2.Angstrom)",
         ] {
-            assert_eq!(to_dicd(text).map(order), expected.clone().map(order), "{text}");
+            assert_eq!(
+                to_dicd(text).as_deref().map(order),
+                expected.as_deref().map(order),
+                "{text}"
+            );
         }
         assert_eq!(to_dicd("10**(-20)*erg/s/cm**2/Angstrom"), expected);
     }
 
-    fn order(text: String) -> Vec<String> {
+    fn order(text: &str) -> Vec<String> {
         let mut parts: Vec<String> = text.split('.').map(str::to_owned).collect();
         parts.sort();
         parts

@@ -29,7 +29,7 @@ async fn a_folder_and_memory_keep_the_contract() {
     conformance::ingestor(&transport, &good, &other, Some(&bad))
         .await
         .assert_clean();
-    assert_complete(transport.store(), &[good.clone()]).await;
+    assert_complete(transport.store(), std::slice::from_ref(&good)).await;
     let memory = MemoryTransport::new();
     conformance::ingestor(&memory, &good, &other, Some(&bad))
         .await

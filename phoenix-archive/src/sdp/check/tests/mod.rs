@@ -40,24 +40,24 @@ const CUBES: &[(&str, &str, Break)] = &[
         head(file, 1).remove("DATASUM");
     }),
     ("G6", "CHECKSUM", |file| {
-        file.checksum_faults.push((2, "it does not fit".into()))
+        file.checksum_faults.push((2, "it does not fit".into()));
     }),
     ("G7", "OBJECT", |file| set(file, 0, "OBJECT", "")),
     ("G8", "EXTNAME", |file| set(file, 2, "EXTNAME", "DATA")),
     ("G8", "EXTNAME", |file| set(file, 2, "EXTNAME", "PHASE3CATALOG")),
     ("G9", "PRODCATG", |file| set(file, 1, "PRODCATG", "SCIENCE.CUBE.IFS")),
     ("G10", "ORIGFILE", |file| {
-        set(file, 0, "ORIGFILE", "DATACUBE_FINAL.fits")
+        set(file, 0, "ORIGFILE", "DATACUBE_FINAL.fits");
     }),
     ("G11", "", |file| file.hdus.truncate(1)),
     ("G12", "CDELT1", |file| set(file, 1, "CDELT1", 1.0)),
     ("G12", "PC1_2", |file| set(file, 1, "PC1_2", 0.0)),
     ("G12", "CTYPE1A", |file| set(file, 1, "CTYPE1A", "LINEAR")),
     ("G13", "PROV01", |file| {
-        set(file, 0, "PROV01", "MUSE.2016-05-02T00:34:00.000")
+        set(file, 0, "PROV01", "MUSE.2016-05-02T00:34:00.000");
     }),
     ("G13", "PROV3", |file| {
-        set(file, 0, "PROV4", "MUSE.2016-05-02T00:34:00.000")
+        set(file, 0, "PROV4", "MUSE.2016-05-02T00:34:00.000");
     }),
     ("G14", "OBJECT", |file| {
         head(file, 0).push(Card {
@@ -102,20 +102,20 @@ const CUBES: &[(&str, &str, Break)] = &[
         head(file, 0).retain(|card| !card.key.as_str().starts_with("PROV"));
     }),
     ("R9", "PROV2", |file| {
-        set(file, 0, "PROV2", "MUSE.2016-05-02T00:00:00.000")
+        set(file, 0, "PROV2", "MUSE.2016-05-02T00:00:00.000");
     }),
     ("R9", "PROV2", |file| {
-        set(file, 0, "PROV2", "M.MUSE.2016-05-02T00:00:00.000")
+        set(file, 0, "PROV2", "M.MUSE.2016-05-02T00:00:00.000");
     }),
     ("R9", "PROVXTN", |file| set(file, 0, "PROVXTN", true)),
     ("R10", "PROV2", |file| {
-        set(file, 0, "PROV2", "MUSE.2016-05-02T00:17:00.000.fits")
+        set(file, 0, "PROV2", "MUSE.2016-05-02T00:17:00.000.fits");
     }),
     ("R11", "ASSOC2", |file| {
-        set(file, 0, "ASSOC2", "ANCILLARY.IMAGE.WHITELIGHT")
+        set(file, 0, "ASSOC2", "ANCILLARY.IMAGE.WHITELIGHT");
     }),
     ("R11", "ASSOC1", |file| {
-        set(file, 0, "ASSOC1", "ANCILLARY.IMAGE.WHITELIGHT")
+        set(file, 0, "ASSOC1", "ANCILLARY.IMAGE.WHITELIGHT");
     }),
     ("R11", "ASSOM2", |file| set(file, 0, "ASSOM2", "sha256:00")),
     ("R11", "ASSOC3", |file| set(file, 0, "ASSOC3", "ANCILLARY.README")),
@@ -137,7 +137,7 @@ const CUBES: &[(&str, &str, Break)] = &[
         head(file, 2).remove("SCIDATA");
     }),
     ("C5", "BUNIT", |file| {
-        set(file, 1, "BUNIT", "10**(-20)*erg/s/cm**2/Angstrom")
+        set(file, 1, "BUNIT", "10**(-20)*erg/s/cm**2/Angstrom");
     }),
     ("C6", "BITPIX", |file| set(file, 1, "BITPIX", 16_i64)),
     ("C7", "SPEC_RES", |file| set(file, 0, "SPEC_RES", 30.0)),
@@ -166,7 +166,7 @@ const SPECTRA: &[(&str, &str, Break)] = &[
     ("T4", "TFORM2", |file| set(file, 1, "TFORM2", "101D")),
     ("T5", "TUNIT1", |file| set(file, 1, "TUNIT1", "m")),
     ("T5", "TUCD3", |file| {
-        set(file, 1, "TUCD3", "stat.error;phot.flux.density;em.ql")
+        set(file, 1, "TUCD3", "stat.error;phot.flux.density;em.ql");
     }),
     ("T5", "TUTYP2", |file| set(file, 1, "TUTYP2", "Data.FluxAxis.Value")),
     ("T6", "TUNIT3", |file| set(file, 1, "TUNIT3", "percent")),
@@ -175,10 +175,10 @@ const SPECTRA: &[(&str, &str, Break)] = &[
     ("T8", "RA", |file| set(file, 1, "RA", 150.000_001)),
     ("T9", "TITLE", |file| set(file, 1, "TITLE", "a spectrum")),
     ("T10", "TTYPE1", |file| {
-        file.spectrum.as_mut().expect("facts").is_rising = false
+        file.spectrum.as_mut().expect("facts").is_rising = false;
     }),
     ("T10", "", |file| {
-        file.spectrum.as_mut().expect("facts").has_infinite = true
+        file.spectrum.as_mut().expect("facts").has_infinite = true;
     }),
     ("T10", "SPEC_BIN", |file| set(file, 0, "SPEC_BIN", 0.2)),
     ("K4", "BUNIT", |file| set(file, 1, "BUNIT", "adu")),
