@@ -17,7 +17,7 @@ use phoenix_kernels::ifu::{
 use phoenix_kernels::{Hooks, KernelError, SourceError, weight};
 use phoenix_kit::{threads, wcs};
 
-use crate::exposure::{ExposureFile, common_fwhm, in_header};
+use crate::exposure::{ExposureFile, common_fwhm, in_file, in_header};
 use crate::filters::{self, FilterCurve};
 use crate::load::Inputs;
 use crate::offsets::{self, Offset};
@@ -414,6 +414,7 @@ impl Job<'_> {
         wcs::linear_part(&first.header).map(|cd| spatial_scale(&cd))
     }
 
+    /// Looks at every table once: one without any value is an error, saturated pixels are counted.
     fn count_saturated(&self) -> Result<u64, RecipeError> {
         use rayon::prelude::*;
         let (files, done) = (&self.inputs.exposures, AtomicU64::new(0));
@@ -423,10 +424,13 @@ impl Job<'_> {
                 if self.ctx.cancel.is_cancelled() {
                     return Err(RecipeError::Stopped);
                 }
-                let n = file
-                    .table
-                    .count_saturated()
-                    .map_err(crate::exposure::in_file(&file.frame))?;
+                if let Some(column) = file.table.empty_column().map_err(in_file(&file.frame))? {
+                    return Err(RecipeError::Frame {
+                        frame: file.frame.id.clone(),
+                        reason: format!("column {column} holds no finite value"),
+                    });
+                }
+                let n = file.table.count_saturated().map_err(in_file(&file.frame))?;
                 let done = done.fetch_add(1, Ordering::Relaxed) + 1;
                 self.ctx.progress("count saturated pixels", done, files.len() as u64);
                 Ok(n)

@@ -94,6 +94,30 @@ impl PixelTableFile {
         })
     }
 
+    /// Names a column that holds no finite value; reads no further than the first of each.
+    ///
+    /// # Errors
+    /// If the table cannot be read.
+    pub fn empty_column(&self) -> Result<Option<&'static str>, ReadError> {
+        let mut buffer = vec![0.0_f32; CHUNK.min(self.n_rows as usize)];
+        for (name, column) in REQUIRED.iter().zip(&self.columns) {
+            if matches!(*name, "dq" | "origin") {
+                continue;
+            }
+            let (mut first, mut is_empty) = (0, true);
+            while is_empty && first < self.n_rows {
+                let length = (self.n_rows - first).min(buffer.len() as u64) as usize;
+                column.read_f32(first, &mut buffer[..length])?;
+                is_empty = !buffer[..length].iter().any(|value| value.is_finite());
+                first += length as u64;
+            }
+            if is_empty {
+                return Ok(Some(name));
+            }
+        }
+        Ok(None)
+    }
+
     /// Counts the rows whose raw pixel was saturated.
     ///
     /// # Errors

@@ -1,5 +1,7 @@
 //! Frames by header alone, for decisions.
 
+#![allow(dead_code, reason = "each test uses its share")]
+
 use phoenix_core::frame::{ClassifiedFrame, Frame};
 use phoenix_core::header::{Header, Value};
 use phoenix_core::traits::DatasetSelector;
