@@ -12,6 +12,8 @@ pub(crate) fn significant(value: f64, digits: usize) -> String {
             "-infinity".into()
         };
     }
+    // Adding zero turns a negative zero into zero.
+    let value = value + 0.0;
     let scientific = format!("{value:.*e}", digits.saturating_sub(1));
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
@@ -43,7 +45,7 @@ mod tests {
             (1.5e-20, "1.5e-20"),
             (-20.0, "-20"),
             (57_000.26, "57000.3"),
-            (0.0, "0"),
+            (-0.0, "0"),
             (123_456_789.0, "123456789"),
         ];
         for (value, text) in cases {

@@ -16,7 +16,8 @@ const N_LEAST: usize = 40;
 /// pixels within 2.5 widths that belong to no source, P being the profile with sum 1; the result is the scatter of F
 /// clipped at 3 sigma. It is measured on the image, so it holds what resampling did to the noise; nothing is assumed
 /// about covariances. Sources are cut out with a margin of two widths, of one or half a width where a crowded field
-/// leaves too few positions; their wings then count as noise, as they do for a faint source between them.
+/// leaves fewer than 40 positions; their wings then count as noise, as they do for a faint source between them. Where even
+/// that leaves too few, the scatter of single background pixels over sqrt(sum(P^2)) has to do, as if they were independent.
 ///
 /// # References
 /// Naylor 1998, MNRAS 296, 339 (optimal weighting of point sources, for noise that is the same in all pixels).
@@ -31,7 +32,7 @@ pub fn point_source_noise(
         return None;
     }
     let weights = weights(Moffat { fwhm_pix, beta });
-    [2.0, 1.0, 0.5].iter().find_map(|margin| {
+    let measured = [2.0, 1.0, 0.5].iter().find_map(|margin| {
         let mask = detection.grown(margin * fwhm_pix);
         let fluxes = fluxes(image, background.level, &mask, &weights, fwhm_pix);
         if fluxes.len() < N_LEAST {
@@ -40,7 +41,9 @@ pub fn point_source_noise(
         stat::clipped(&fluxes, 3.0)
             .map(|clip| clip.sigma)
             .filter(|sigma| *sigma > 0.0)
-    })
+    });
+    let squares: f64 = weights.iter().map(|(_, _, p)| p * p).sum();
+    measured.or_else(|| Some(background.sigma / squares.sqrt()).filter(|sigma| *sigma > 0.0))
 }
 
 /// The profile with sum 1 by offset (y, x).

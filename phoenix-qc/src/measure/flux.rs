@@ -1,5 +1,7 @@
 //! The unit of flux density of a product.
 
+use std::collections::BTreeMap;
+
 /// A flux density per wavelength as a multiple of erg/s/cm^2/Angstrom.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FluxUnit {
@@ -16,27 +18,15 @@ impl FluxUnit {
     /// # Errors
     /// A sentence that names the unit, if it is no flux density per wavelength.
     pub fn parse(bunit: &str) -> Result<Self, String> {
-        let text: String = bunit
-            .chars()
-            .filter(|c| !c.is_whitespace())
-            .collect::<String>()
-            .to_ascii_lowercase();
-        let (factor, body) = power_of_ten(&text).unwrap_or((1.0, &text));
-        let spelling = [
-            "erg/s/cm**2/angstrom",
-            "erg/s/cm^2/angstrom",
-            "erg/s/cm2/angstrom",
-            "erg/(s*cm**2*angstrom)",
-            "erg.s**(-1).cm**(-2).angstrom**(-1)",
-            "erg.cm**(-2).s**(-1).angstrom**(-1)",
-            "ergs**(-1)cm**(-2)angstrom**(-1)",
-        ];
-        if spelling.contains(&body) {
+        if bunit.trim().is_empty() {
+            return Err("the product has no BUNIT".into());
+        }
+        let (factor, powers) = factors(bunit).ok_or_else(|| format!("BUNIT {bunit:?} cannot be read"))?;
+        let expected = [("angstrom", -1), ("cm", -2), ("erg", 1), ("s", -1)];
+        if powers.len() == expected.len() && expected.iter().all(|(name, power)| powers.get(*name) == Some(power)) {
             Ok(Self {
                 erg_s_cm2_angstrom: factor,
             })
-        } else if bunit.trim().is_empty() {
-            Err("the product has no BUNIT".into())
         } else {
             Err(format!("BUNIT {bunit:?} is no flux density per wavelength"))
         }
@@ -65,20 +55,59 @@ pub fn pivot_nm(band_nm: (f64, f64)) -> f64 {
     ((high * high - low * low) / (2.0 * (high / low).ln())).sqrt()
 }
 
-/// Splits a leading `10**(-20)` or `1e-20` and the sign of multiplication after it.
-fn power_of_ten(text: &str) -> Option<(f64, &str)> {
-    let (exponent, rest) = if let Some(rest) = text.strip_prefix("10**(") {
-        rest.split_once(')')?
-    } else if let Some(rest) = text.strip_prefix("10**").or_else(|| text.strip_prefix("10^")) {
-        let end = rest.find(|c: char| c != '-' && c != '+' && !c.is_ascii_digit())?;
-        rest.split_at(end)
-    } else {
-        let rest = text.strip_prefix("1e")?;
-        let end = rest.find(|c: char| c != '-' && c != '+' && !c.is_ascii_digit())?;
-        rest.split_at(end)
-    };
-    let exponent: i32 = exponent.parse().ok()?;
-    Some((10_f64.powi(exponent), rest.trim_start_matches(['*', '.'])))
+/// Reads a product of powers: the number in front, and the power of each unit by its name in lower case.
+///
+/// Factors are parted by `*`, `.` or blanks, `/` turns the sign of the one after it; powers stand behind `**`, `^` or
+/// nothing, in brackets or not.
+///
+/// # References
+/// FITS standard 4.0, section 4.3.1; ESO DICD 8.
+fn factors(unit: &str) -> Option<(f64, BTreeMap<String, i32>)> {
+    // A mark of its own for "to the power of" frees the star to part factors.
+    let text = unit.trim().to_ascii_lowercase().replace("**", "^");
+    let mut rest = text.as_str();
+    let (mut number, mut powers) = (1.0, BTreeMap::new());
+    let mut sign = 1;
+    while !rest.is_empty() {
+        let is_name = |c: char| c.is_ascii_alphabetic();
+        let name_len = rest.find(|c| !is_name(c)).unwrap_or(rest.len());
+        if name_len > 0 {
+            let (name, tail) = rest.split_at(name_len);
+            let (power, tail) = power(tail)?;
+            *powers.entry(name.to_owned()).or_insert(0) += sign * power;
+            (rest, sign) = (tail, 1);
+            continue;
+        }
+        if let Some(tail) = rest.strip_prefix("10^") {
+            let (exponent, tail) = power(tail)?;
+            number *= 10.0_f64.powi(exponent);
+            rest = tail;
+        } else if let Some(tail) = rest.strip_prefix("1e") {
+            let (exponent, tail) = power(tail)?;
+            number *= 10.0_f64.powi(exponent);
+            rest = tail;
+        } else if let Some(tail) = rest.strip_prefix('/') {
+            (rest, sign) = (tail, -1);
+        } else {
+            rest = rest.strip_prefix(['*', '.', ' '])?;
+        }
+    }
+    Some((number, powers))
+}
+
+/// Reads an integer power, 1 if there is none.
+fn power(text: &str) -> Option<(i32, &str)> {
+    let text = text.strip_prefix('^').unwrap_or(text);
+    if let Some(inner) = text.strip_prefix('(') {
+        let (digits, tail) = inner.split_once(')')?;
+        return Some((digits.trim().parse().ok()?, tail));
+    }
+    let end = text
+        .char_indices()
+        .find(|(at, c)| !(c.is_ascii_digit() || (*at == 0 && (*c == '-' || *c == '+'))))
+        .map_or(text.len(), |(at, _)| at);
+    let (digits, tail) = text.split_at(end);
+    Some((if digits.is_empty() { 1 } else { digits.parse().ok()? }, tail))
 }
 
 #[cfg(test)]
@@ -91,11 +120,22 @@ mod tests {
             "10**(-20)*erg/s/cm**2/Angstrom",
             "10**(-20)erg.s**(-1).cm**(-2).angstrom**(-1)",
             "1e-20 erg/s/cm^2/Angstrom",
+            "10**-20 Angstrom-1 cm-2 erg s-1",
         ] {
             let scale = FluxUnit::parse(unit).unwrap().erg_s_cm2_angstrom;
             assert!((scale / 1e-20 - 1.0).abs() < 1e-9, "{unit}");
         }
-        assert!(FluxUnit::parse("count").is_err() && FluxUnit::parse("").is_err());
+        assert!(
+            [
+                "count",
+                "",
+                "erg/s/cm**2/Hz",
+                "10**(-20)*erg/s/cm**2/Angstrom**2",
+                "10^("
+            ]
+            .iter()
+            .all(|u| FluxUnit::parse(u).is_err())
+        );
     }
 
     #[test]

@@ -12,6 +12,8 @@ use super::stat;
 const SHARPEST_PIX: f64 = 1.2;
 /// Fainter than this many sigma of a pixel in the peak is too faint for a width.
 const FAINTEST_PEAK: f64 = 8.0;
+/// Profiles of a lower exponent are those of galaxies; those of stars have 2.2 and more (see docs/algorithms/qc-source.md).
+const LOWEST_BETA: f64 = 1.8;
 /// Rounder than this counts as round.
 const LARGEST_ELONGATION: f64 = 1.3;
 
@@ -268,6 +270,7 @@ fn measure(
         return blob;
     };
     let is_point = (SHARPEST_PIX..=widest_pix).contains(&profile.shape.fwhm_pix)
+        && profile.shape.beta >= LOWEST_BETA
         && profile.elongation <= LARGEST_ELONGATION
         && profile.is_complete
         && profile.misfit < 0.1;
@@ -333,7 +336,7 @@ fn profile(
     if !(height > 0.3 && dx.hypot(dy) < 2.5) {
         return None;
     }
-    let reach = shape.fwhm_pix;
+    let reach = 0.75 * shape.fwhm_pix;
     let is_complete = x >= reach
         && y >= reach
         && x <= n_x as f64 - 1.0 - reach

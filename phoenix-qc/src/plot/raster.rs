@@ -201,7 +201,7 @@ fn colour_bar(canvas: &mut Canvas, spec: &PreviewSpec, scale: &Scale, place: &Pl
     }
     canvas.frame(left, place.top, BAR_WIDTH, place.height, INK);
     let mut lowest = f32::INFINITY;
-    for value in bar_values(scale, place.height) {
+    for value in bar_values(scale, place.height, spec.stretch) {
         let y = place.top + place.height * (1.0 - scale.place(value) as f32);
         // The asinh stretch crowds its upper values; those that would touch are left out.
         if lowest - y < 20.0 {
@@ -232,24 +232,45 @@ fn colour_bar(canvas: &mut Canvas, spec: &PreviewSpec, scale: &Scale, place: &Pl
     canvas.text_upwards(&text, at, AXIS, FAINT_INK, place.height.max(180.0));
 }
 
-/// Round values from below upwards: a linear ladder near the noise and a decimal one above it.
-fn bar_values(scale: &Scale, height: f32) -> Vec<f64> {
+/// Round values from below upwards: a ladder of 1, 2, 5 over the decades where the stretch spans them, else even steps.
+fn bar_values(scale: &Scale, height: f32, stretch: Stretch) -> Vec<f64> {
     let n_most = ((height / 48.0) as usize).clamp(3, 12);
-    let mut values = Vec::new();
-    for part in 0..n_most {
-        let (from, to) = (part as f64 / n_most as f64, (part + 1) as f64 / n_most as f64);
-        let (low, high) = (scale.value(from), scale.value(to));
-        // The roundest value in each part of the bar: the one of the coarsest step that has any.
-        let step = 10.0_f64.powf((high - low).log10().ceil());
-        let round = [step, step / 2.0, step / 5.0, step / 10.0, step / 20.0]
-            .iter()
-            .find_map(|step| {
-                let value = (low / step).ceil() * step;
-                (value < high).then_some(value)
-            });
-        values.extend(round);
+    let even = ticks::round_values(scale.low, scale.high, n_most);
+    if stretch == Stretch::ZScale {
+        return even;
     }
-    values
+    let top = scale.high.abs().max(scale.low.abs()).log10().floor() as i32;
+    let rungs = (top - 5..=top)
+        .flat_map(|decade| [1.0, 2.0, 5.0].map(|digit| digit * 10.0_f64.powi(decade)))
+        .filter(|rung| *rung >= 0.2 * scale.linear_extent());
+    let mut ladder: Vec<f64> = rungs
+        .flat_map(|rung| [-rung, rung])
+        .chain([0.0])
+        .filter(|value| (scale.low..=scale.high).contains(value))
+        .collect();
+    ladder.sort_by(f64::total_cmp);
+    // Rungs that crowd on the drawing give way to the rounder ones: zero and powers of ten first.
+    let roundness = |value: &f64| {
+        let digit = value.abs() / 10.0_f64.powf(value.abs().log10().floor());
+        if value.abs() < f64::MIN_POSITIVE {
+            0
+        } else if (digit - 1.0).abs() < 0.1 {
+            1
+        } else {
+            2
+        }
+    };
+    let mut chosen: Vec<f64> = Vec::new();
+    for rank in 0..=2 {
+        for value in ladder.iter().filter(|value| roundness(value) == rank) {
+            let is_free = |other: &f64| (scale.place(*other) - scale.place(*value)).abs() * f64::from(height) >= 28.0;
+            if chosen.iter().all(is_free) {
+                chosen.push(*value);
+            }
+        }
+    }
+    chosen.sort_by(f64::total_cmp);
+    if chosen.len() >= 5.min(n_most) { chosen } else { even }
 }
 
 fn pretty_unit(unit: &str) -> String {

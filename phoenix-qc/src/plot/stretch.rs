@@ -48,6 +48,11 @@ impl Scale {
         self.softening.map_or(x, |a| (x / a).asinh() / (1.0 / a).asinh())
     }
 
+    /// Returns how far from the lower end the stretch is linear.
+    pub(super) fn linear_extent(&self) -> f64 {
+        self.softening.unwrap_or(1.0) * (self.high - self.low)
+    }
+
     /// Returns the value at a place.
     pub(super) fn value(&self, place: f64) -> f64 {
         let x = self.softening.map_or(place, |a| a * (place * (1.0 / a).asinh()).sinh());
