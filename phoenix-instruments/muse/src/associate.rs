@@ -34,8 +34,11 @@ enum Rule {
     Nearest,
 }
 
+/// Kind, whether it is required, and rule of each slot of a task.
+type Declared = &'static [(&'static str, bool, Rule)];
+
 /// Slots by task: kind, required, rule. Source: recipe manual pages of the MUSE pipeline 2.8.7.
-const SLOTS: [(&str, &[(&str, bool, Rule)]); 14] = [
+const SLOTS: [(&str, Declared); 14] = [
     (
         COMBINE,
         &[

@@ -3,7 +3,7 @@
 //! | frames | task | name | needs |
 //! |---|---|---|---|
 //! | BIAS, DARK per template | `muse_bias`, `muse_dark` | `MUSE.<start>_tpl` | dark: bias |
-//! | FLAT, ARC, ARC_LSF, SKYFLAT per template | `muse_flat`, `muse_wavecal`, `muse_lsf`, `muse_twilight` | `MUSE.<start>_tpl` | those before |
+//! | FLAT, ARC, `ARC_LSF`, SKYFLAT per template | `muse_flat`, `muse_wavecal`, `muse_lsf`, `muse_twilight` | `MUSE.<start>_tpl` | those before |
 //! | STD, ASTROMETRY, OBJECT, SKY, each alone | `muse_scibasic` | `MUSE.<start>` | bias, flat, wavecal, twilight |
 //! | - | `muse_standard`, `muse_astrometry`, `muse_create_sky` | `MUSE.<start>_std`, `_ast`, `_sky` | its scibasic |
 //! | - | `muse_scipost` | `MUSE.<start>_pst` | scibasic, standard, sky, astrometry, LSF |

@@ -6,23 +6,21 @@ use ndarray::Array2;
 use phoenix_core::caveat::Caveat;
 use phoenix_core::header::Header;
 use phoenix_core::product::{Hdu, HduData, Pixels, Product};
-use phoenix_core::traits::{
-    CubeHdu, CubeLayout, Outcome, ProductSink, ReadError, RecipeError, RunContext, SinkError, SlabWriter,
-};
+use phoenix_core::traits::{CubeHdu, CubeLayout, Outcome, ProductSink, RecipeError, RunContext, SlabWriter};
 use phoenix_kernels::ifu::grid::spatial_scale;
 use phoenix_kernels::ifu::{
-    CoordinateState, CubeGrid, Exposure, Filter, GridRequest, ImageAccumulator, Limits, Slab, SpectralAxis, Stack,
-    StackStats, default_step,
+    CoordinateState, CubeGrid, Filter, GridRequest, ImageAccumulator, Limits, Slab, SpectralAxis, Stack, StackStats,
+    default_step,
 };
-use phoenix_kernels::{Hooks, KernelError, SourceError, weight};
+use phoenix_kernels::{Hooks, KernelError, SourceError};
 use phoenix_kit::{threads, wcs};
 
-use crate::exposure::{ExposureFile, common_fwhm, in_file, in_header};
+use crate::exposure::in_file;
 use crate::filters::{self, FilterCurve};
 use crate::load::Inputs;
-use crate::offsets::{self, Offset};
-use crate::params::{CombineParams, NumericsChoice, WeightChoice};
-use crate::{headers, quality};
+use crate::params::{CombineParams, NumericsChoice};
+use crate::place::{Placed, place};
+use crate::{fault, headers, offsets, quality};
 
 /// Least memory for windows: small inputs fit whole.
 const LEAST_WINDOW_BYTES: u64 = 40 << 20;
@@ -31,6 +29,9 @@ const MOST_WINDOW_BYTES: u64 = 2 << 30;
 /// Bytes of one row in the files.
 const ROW_BYTES: u64 = 28;
 
+/// Blocks of voxels (x, y, wave) for which the header tells what the variance leaves out.
+const COVARIANCE_BLOCKS: [[usize; 3]; 3] = [[3, 3, 1], [5, 5, 1], [1, 1, 10]];
+
 /// What a recipe tells the shared run about itself.
 #[derive(Debug, Clone, Copy)]
 pub struct Flavour {
@@ -38,12 +39,6 @@ pub struct Flavour {
     pub quality: &'static str,
     /// Whether sources are looked for.
     pub has_sources: bool,
-}
-
-/// Exposures as the kernel takes them, with what was applied.
-struct Placed<'a> {
-    exposures: Vec<Exposure<'a>>,
-    applied: Vec<Option<&'a Offset>>,
 }
 
 /// Makes the products.
@@ -78,89 +73,6 @@ pub fn run(
         };
         job.run(out, caveats)
     })
-}
-
-/// Finds position, weight, flux scale and slice direction of each exposure.
-fn place<'a>(inputs: &'a Inputs, params: &CombineParams, caveats: &mut Vec<Caveat>) -> Result<Placed<'a>, RecipeError> {
-    let files = &inputs.exposures;
-    let identities: Vec<&str> = files.iter().map(ExposureFile::identity).collect();
-    let applied = match &inputs.offsets {
-        Some(list) => list.matched(&identities)?,
-        None => vec![None; files.len()],
-    };
-    for (file, offset) in files.iter().zip(&applied) {
-        if inputs.offsets.is_some() && offset.is_none() {
-            let reason = format!(
-                "exposure {} is not in the OFFSET_LIST and keeps its own position",
-                file.frame.id
-            );
-            caveats.push(Caveat::Partial { reason });
-        }
-    }
-    let weights = weights(files, params, caveats)?;
-    let mut exposures = Vec::with_capacity(files.len());
-    for ((file, offset), weight) in files.iter().zip(&applied).zip(weights) {
-        let [mut ra, mut dec] = file.pointing_deg()?;
-        if let Some(offset) = offset {
-            ra -= offset.ra_deg;
-            dec -= offset.dec_deg;
-        }
-        let direction = file.slice_direction(inputs.fixed.as_ref(), params.kernel_numerics());
-        let mut exposure = Exposure::new(&file.table, file.table.state, ra, dec).with_slice_direction(direction);
-        if let Some(scale) = offset.and_then(|offset| offset.flux_scale) {
-            exposure = exposure.with_flux_scale(scale);
-        }
-        if let Some(weight) = weight {
-            exposure = exposure.with_weight(weight);
-        }
-        exposures.push(exposure);
-    }
-    Ok(Placed { exposures, applied })
-}
-
-fn weights(
-    files: &[ExposureFile],
-    params: &CombineParams,
-    caveats: &mut Vec<Caveat>,
-) -> Result<Vec<Option<f32>>, RecipeError> {
-    if params.weight == WeightChoice::None {
-        return Ok(vec![None; files.len()]);
-    }
-    let times = files
-        .iter()
-        .map(ExposureFile::exptime_s)
-        .collect::<Result<Vec<f64>, _>>()?;
-    let first = times.first().copied().unwrap_or(1.0);
-    let plain = || {
-        times
-            .iter()
-            .map(|time| Some(weight::exposure_time(*time, first)))
-            .collect()
-    };
-    match params.weight {
-        WeightChoice::Fwhm => Ok(match common_fwhm(files) {
-            Some(fwhm) => {
-                let pairs = times.iter().zip(&fwhm);
-                pairs
-                    .map(|(time, f)| Some(weight::exposure_time_and_seeing(*time, first, *f, fwhm[0])))
-                    .collect()
-            }
-            None => {
-                let reason = "no source of seeing is in all headers: weights are exposure times".to_owned();
-                caveats.push(Caveat::Partial { reason });
-                plain()
-            }
-        }),
-        WeightChoice::Header => files
-            .iter()
-            .zip(&times)
-            .map(|(file, time)| {
-                let factor = file.header.f64("DRS.MUSE.WEIGHT").map_err(in_header(&file.frame))?;
-                Ok(Some(weight::exposure_time_and_factor(*time, first, factor)))
-            })
-            .collect(),
-        WeightChoice::Exptime | WeightChoice::None => Ok(plain()),
-    }
 }
 
 struct Job<'a> {
@@ -255,6 +167,7 @@ impl Job<'_> {
         };
         let collected = self.stream(&stack, writer.as_mut(), &hooks)?;
         self.set_quality(&mut header, &collected, &grid, saturated);
+        self.set_covariance(&mut header, &stack)?;
         writer.finish(header.clone())?;
         self.images(out, &grid, &header, collected.images)?;
         Ok(collected.stats)
@@ -361,6 +274,35 @@ impl Job<'_> {
         }
     }
 
+    /// Writes how much more uncertain means over blocks of voxels are than the variances say.
+    fn set_covariance(&self, header: &mut Header, stack: &Stack<'_>) -> Result<(), RecipeError> {
+        let ctx = self.ctx;
+        let keep_going = || !ctx.cancel.is_cancelled();
+        let measured = |done: usize, of: usize| ctx.progress("measure covariance", done as u64, of as u64);
+        let hooks = Hooks {
+            keep_going: &keep_going,
+            on_tile: &measured,
+        };
+        for (n, block) in (1..).zip(COVARIANCE_BLOCKS) {
+            let factor = stack
+                .covariance_factor(block, &hooks)
+                .map_err(|error| self.error(error))?;
+            let Some(factor) = factor else { continue };
+            let [x, y, wave] = block;
+            header.set(
+                format!("PHX.COVAR{n}.BLOCK"),
+                format!("{x}x{y}x{wave}"),
+                "voxels (x, y, wave) of a mean",
+            );
+            header.set(
+                format!("PHX.COVAR{n}.FACTOR"),
+                factor,
+                "true error of the mean over that from STAT",
+            );
+        }
+        Ok(())
+    }
+
     fn grid_request(&self) -> GridRequest {
         if let Some(grid) = self.inputs.fixed {
             return GridRequest::Fixed(grid);
@@ -440,58 +382,7 @@ impl Job<'_> {
 
     /// Tells a kernel's error with the frame's name.
     fn error(&self, error: KernelError) -> RecipeError {
-        let frame = |n: usize| {
-            self.inputs
-                .exposures
-                .get(n)
-                .map_or_else(|| "?".into(), |file| file.frame.id.clone())
-        };
-        match error {
-            KernelError::Stopped => RecipeError::Stopped,
-            KernelError::NoPixels { exposure } => RecipeError::Frame {
-                frame: frame(exposure),
-                reason: format!(
-                    "columns xpos, ypos, lambda, data and stat hold no finite pixel between {} and {} Angstrom",
-                    self.params.lambdamin, self.params.lambdamax
-                ),
-            },
-            KernelError::Memory { floor_bytes, .. } => RecipeError::Memory {
-                budget_bytes: self.ctx.memory_bytes,
-                floor_bytes: (floor_bytes as u64).saturating_mul(4) / 3,
-            },
-            KernelError::Read {
-                exposure,
-                first,
-                last,
-                source,
-            } => match source.downcast::<ReadError>() {
-                Ok(source) => RecipeError::Read {
-                    frame: frame(exposure),
-                    source: *source,
-                },
-                Err(source) => RecipeError::Frame {
-                    frame: frame(exposure),
-                    reason: format!("rows {first} to {last} cannot be read: {source}"),
-                },
-            },
-            KernelError::Sink { first_plane, source } => match source.downcast::<SinkError>() {
-                Ok(source) => RecipeError::Sink(*source),
-                Err(source) => RecipeError::NoResult {
-                    reason: format!("plane {first_plane}: {source}"),
-                },
-            },
-            KernelError::MixedStates {
-                exposure,
-                found,
-                expected,
-            } => RecipeError::Frame {
-                frame: frame(exposure),
-                reason: format!("column xpos has unit {found}, expected {expected}"),
-            },
-            other => RecipeError::NoResult {
-                reason: other.to_string(),
-            },
-        }
+        fault::of_kernel(error, &self.inputs.exposures, self.params, self.ctx.memory_bytes)
     }
 }
 

@@ -140,7 +140,8 @@ mod tests {
     #[test]
     fn the_share_of_white_light_is_the_pipelines() {
         // The pipeline wrote 4.107527 for 153 planes of 1.25 Angstrom from 6879.2666015625.
-        let percent = FilterCurve::white().covered_percent([6879.266_601_562_5, 6879.266_601_562_5 + 153.0 * 1.25]);
+        let first = 6_879.266_601_562_5;
+        let percent = FilterCurve::white().covered_percent([first, first + 153.0 * 1.25]);
         assert!((percent - 4.107_527).abs() < 1e-6, "{percent}");
     }
 

@@ -12,7 +12,7 @@ const SIGMAS: [f64; 3] = [5.0, 4.0, 3.0];
 pub const MOST_SOURCES: usize = 100;
 
 /// Cards that `set_sources` writes beside those of single sources.
-pub const FIXED_CARDS: usize = 10;
+pub const FIXED_CARDS: usize = 16;
 
 /// Returns the plane in which sources are looked for.
 pub fn middle_plane(grid: &CubeGrid) -> usize {

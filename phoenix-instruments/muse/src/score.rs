@@ -71,9 +71,9 @@ pub fn scorer() -> Result<Box<dyn QcScorer>, QcError> {
         })
         .fact("sky_flat", |facts| used(&facts.header, &["TWILIGHT_CUBE"]))
         .fact("num_src", |facts| {
-            number(header_number(&facts.header, &["QC.EXPCOMB.NDET"])).or_else(|| number(facts.survey.num_src()))
+            number(&header_number(&facts.header, &["QC.EXPCOMB.NDET"])).or_else(|| number(&facts.survey.num_src()))
         })
-        .fact("histo_bkg", |facts| number(facts.survey.histo_bkg()))
+        .fact("histo_bkg", |facts| number(&facts.survey.histo_bkg()))
         .fact("largest_offset_deg", |facts| largest_offset(&facts.header))
         .fact("unmatched", |facts| unmatched(&facts.header))
         .fact("n_templates", |facts| {
@@ -83,7 +83,7 @@ pub fn scorer() -> Result<Box<dyn QcScorer>, QcError> {
     Ok(Box::new(scorer))
 }
 
-fn number(measured: Measured) -> Option<String> {
+fn number(measured: &Measured) -> Option<String> {
     match measured {
         Measured::Value { value } => Some(value.to_string()),
         Measured::Absent { .. } => None,
@@ -153,8 +153,8 @@ fn lshift_max(facts: &Facts) -> Measured {
         .ok()
         .map(|km_s| 1000.0 * km_s);
     match facts.survey.lshift_max_angstrom(velocity) {
-        Measured::Absent { reason } => absent(&format!("no shift in the header, and in the cube: {reason}")),
-        measured => measured,
+        Measured::Absent { reason } => absent(format!("no shift in the header, and in the cube: {reason}")),
+        measured @ Measured::Value { .. } => measured,
     }
 }
 
@@ -180,7 +180,7 @@ fn time_in(name: &str) -> Option<Mjd> {
 fn delta_time(header: &Header) -> Measured {
     let science = match header.f64("MJD-OBS") {
         Ok(mjd) => mjd,
-        Err(error) => return absent(&error.to_string()),
+        Err(error) => return absent(error.to_string()),
     };
     let mut names = Vec::new();
     for (name, catg) in provenance(header) {
@@ -194,7 +194,7 @@ fn delta_time(header: &Header) -> Measured {
     if names.is_empty() {
         absent("the provenance names no wavelength calibration")
     } else {
-        absent(&format!(
+        absent(format!(
             "the name of the wavelength calibration tells no time: {}",
             names.join(", ")
         ))
@@ -224,7 +224,8 @@ fn used(header: &Header, kinds: &[&str]) -> Option<String> {
 fn offsets(header: &Header) -> impl Iterator<Item = f64> + '_ {
     header.cards().iter().filter_map(|card| {
         let key = card.key.as_str();
-        let is_offset = key.starts_with("ESO.DRS.MUSE.OFFSET") && (key.ends_with(".DRA") || key.ends_with(".DDEC"));
+        let (root, part) = key.rsplit_once('.')?;
+        let is_offset = root.starts_with("ESO.DRS.MUSE.OFFSET") && matches!(part, "DRA" | "DDEC");
         is_offset.then(|| card.value.as_f64().map(f64::abs)).flatten()
     })
 }

@@ -1,6 +1,12 @@
 //! Bad input: each case ends with an error that names the frame and the key or column, and stores nothing.
 
-#![allow(clippy::unwrap_used, reason = "a failed step of a test is its failure")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::float_cmp,
+    reason = "a failed step is a failed test"
+)]
 
 mod support;
 
@@ -46,7 +52,7 @@ fn observations(n: usize) -> Vec<Observation> {
                 seed: k as u64,
                 ..Conditions::default()
             };
-            let exposure = Exposure::new(instrument.clone(), Arc::clone(&scene), conditions);
+            let exposure = Exposure::new(instrument, Arc::clone(&scene), conditions);
             Observation {
                 block: Arc::clone(&block),
                 number: k + 1,
@@ -78,10 +84,7 @@ fn combine(mut products: Vec<Product>, changes: &Json) -> Run {
 
 /// The error of a run that must fail, with its sources.
 fn fault(run: Run) -> String {
-    let error = match run {
-        Ok(_) => panic!("the run succeeded"),
-        Err(error) => error,
-    };
+    let Err(error) = run else { panic!("the run succeeded") };
     let mut text = error.to_string();
     let mut source = std::error::Error::source(&error);
     while let Some(error) = source {

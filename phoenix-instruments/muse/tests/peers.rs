@@ -1,6 +1,12 @@
 //! Fresh exposures through ESO's recipe and ours, side by side: the same cube, the same rejections, the same headers.
 
-#![allow(clippy::unwrap_used, reason = "a failed step of a test is its failure")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::float_cmp,
+    reason = "a failed step is a failed test"
+)]
 
 mod support;
 

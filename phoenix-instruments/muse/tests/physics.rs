@@ -1,6 +1,12 @@
 //! Cubes against simulated truth.
 
-#![allow(clippy::unwrap_used, reason = "a failed step of a test is its failure")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::float_cmp,
+    reason = "a failed step is a failed test"
+)]
 
 mod support;
 
@@ -13,6 +19,7 @@ use phoenix_sim::SkyPoint;
 use phoenix_sim::conditions::Conditions;
 use phoenix_sim::exposure::Exposure;
 use phoenix_sim::geometry::{Instrument, Size};
+use phoenix_sim::grid::Grid;
 use phoenix_sim::observation::{Block, Observation};
 use phoenix_sim::offsets;
 use phoenix_sim::pixtable::{CoordinateState, Form};
@@ -56,7 +63,7 @@ fn observations(change: impl Fn(&mut Conditions)) -> Vec<Observation> {
                 ..Conditions::default()
             };
             change(&mut conditions);
-            let exposure = Exposure::new(instrument.clone(), Arc::clone(&scene), conditions);
+            let exposure = Exposure::new(instrument, Arc::clone(&scene), conditions);
             Observation {
                 block: Arc::clone(&block),
                 number: usize::from(k) + 1,
@@ -126,6 +133,7 @@ fn the_variance_is_that_of_repeated_noise() {
         .collect();
     let expected = values(&combine(&twins, &changes), "DATA");
     let (mut sum, mut n) = (0.0, 0_u32);
+    let mut blocks = Blocks::default();
     for seed in 0..4 {
         let noisy = combine(
             &observations(|conditions| {
@@ -134,6 +142,7 @@ fn the_variance_is_that_of_repeated_noise() {
             }),
             &changes,
         );
+        blocks.add(&noisy, &expected);
         for ((found, variance), expected) in values(&noisy, "DATA").iter().zip(values(&noisy, "STAT")).zip(&expected) {
             if found.is_finite() && expected.is_finite() && variance > 0.0 {
                 sum += f64::from(found - expected).powi(2) / f64::from(variance);
@@ -144,4 +153,61 @@ fn the_variance_is_that_of_repeated_noise() {
     let mean = sum / f64::from(n);
     assert!(n > 100_000, "{n}");
     assert!((mean - 1.0).abs() < 0.02, "mean z^2 is {mean} over {n} voxels");
+    let ratio = blocks.scatter() / blocks.factor;
+    assert!(
+        (ratio - 1.0).abs() < 0.05,
+        "3x3x1 means scatter {ratio} times what the header says, {blocks:?}"
+    );
+}
+
+/// Means over 3 x 3 voxels of a plane, in units of what the variances alone say.
+#[derive(Debug, Default)]
+struct Blocks {
+    factor: f64,
+    sum: f64,
+    n: u32,
+}
+
+impl Blocks {
+    fn add(&mut self, cube: &Product, expected: &[f32]) {
+        assert_eq!(cube.header.str("PHX.COVAR1.BLOCK"), Ok("3x3x1"));
+        self.factor = cube.header.f64("PHX.COVAR1.FACTOR").unwrap();
+        let [n_wave, n_y, n_x] = cube.planes("DATA").unwrap().shape();
+        let (data, stat) = (values(cube, "DATA"), values(cube, "STAT"));
+        for (iw, iy, ix) in
+            (0..n_wave).flat_map(|w| (0..n_y / 3).flat_map(move |y| (0..n_x / 3).map(move |x| (w, 3 * y, 3 * x))))
+        {
+            let (mut difference, mut variance) = (0.0, 0.0);
+            for at in (0..9).map(|k| (iw * n_y + iy + k / 3) * n_x + ix + k % 3) {
+                difference += f64::from(data[at] - expected[at]);
+                variance += f64::from(stat[at]);
+            }
+            let ratio = difference * difference / variance;
+            if ratio.is_finite() {
+                self.sum += ratio;
+                self.n += 1;
+            }
+        }
+    }
+
+    fn scatter(&self) -> f64 {
+        (self.sum / f64::from(self.n)).sqrt()
+    }
+}
+
+#[test]
+fn the_grid_of_the_header_leads_to_the_sky_and_back_to_a_millionth_of_a_pixel() {
+    let made = observations(|_| {});
+    let cube = combine(&made, &json!({}));
+    let header = &cube.hdu("DATA").unwrap().header;
+    let grid = Grid::from_header(header, cube.planes("DATA").unwrap().shape()).unwrap();
+    // The pointing of the first exposure is the tangent point once its error is taken off.
+    let truth = made[0].exposure.true_pointing();
+    let (x, y) = grid.pixel(truth);
+    let (crpix1, crpix2) = (header.f64("CRPIX1").unwrap(), header.f64("CRPIX2").unwrap());
+    let (x1, y1) = (x + 1.0, y + 1.0);
+    assert!(
+        (x1 - crpix1).abs() < 1e-6 && (y1 - crpix2).abs() < 1e-6,
+        "{x1} {y1} {crpix1} {crpix2}"
+    );
 }

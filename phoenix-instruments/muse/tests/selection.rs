@@ -1,6 +1,12 @@
 //! Which frames form one unit of work, and why the others do not.
 
-#![allow(clippy::unwrap_used, reason = "a failed step of a test is its failure")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::float_cmp,
+    reason = "a failed step is a failed test"
+)]
 
 #[path = "support/frames.rs"]
 mod frames;

@@ -9,15 +9,15 @@ use phoenix_core::unit::Mjd;
 use phoenix_muse::select::MuseSelector;
 
 /// The start of the night 2016-05-01 in the examples.
-pub const EVENING: &str = "2016-05-01T23:00:00.000";
+pub(crate) const EVENING: &str = "2016-05-01T23:00:00.000";
 
 /// The time some minutes after the evening begins.
-pub fn at(minutes: f64) -> String {
+pub(crate) fn at(minutes: f64) -> String {
     Mjd(Mjd::from_iso(EVENING).unwrap().0 + minutes / 1440.0).to_iso()
 }
 
 /// A frame with header values.
-pub fn frame(id: &str, cards: &[(&str, Value)]) -> Frame {
+pub(crate) fn frame(id: &str, cards: &[(&str, Value)]) -> Frame {
     let mut header = Header::new();
     header.set("INSTRUME", "MUSE", "");
     for (key, value) in cards {
@@ -32,7 +32,7 @@ pub fn frame(id: &str, cards: &[(&str, Value)]) -> Frame {
 }
 
 /// A reduced pixel table of a block, taken some minutes after the evening begins.
-pub fn reduced(id: &str, ob: i64, minutes: f64) -> Frame {
+pub(crate) fn reduced(id: &str, ob: i64, minutes: f64) -> Frame {
     let start = at(minutes);
     frame(
         id,
@@ -53,7 +53,7 @@ pub fn reduced(id: &str, ob: i64, minutes: f64) -> Frame {
 }
 
 /// A raw frame.
-pub fn raw(id: &str, catg: &str, kind: &str, template: &str, minutes: f64) -> Frame {
+pub(crate) fn raw(id: &str, catg: &str, kind: &str, template: &str, minutes: f64) -> Frame {
     let start = at(minutes);
     frame(
         id,
@@ -72,7 +72,7 @@ pub fn raw(id: &str, catg: &str, kind: &str, template: &str, minutes: f64) -> Fr
 }
 
 /// The same frame with another header value; without a value the key goes.
-pub fn with(mut frame: Frame, key: &str, value: Option<Value>) -> Frame {
+pub(crate) fn with(mut frame: Frame, key: &str, value: Option<Value>) -> Frame {
     match value {
         Some(value) => frame.header.set(key, value, ""),
         None => {
@@ -83,7 +83,7 @@ pub fn with(mut frame: Frame, key: &str, value: Option<Value>) -> Frame {
 }
 
 /// Frames as the selector names them.
-pub fn classified(frames: &[Frame]) -> Vec<ClassifiedFrame> {
+pub(crate) fn classified(frames: &[Frame]) -> Vec<ClassifiedFrame> {
     let named = frames.iter().filter_map(|frame| {
         let (tag, category) = MuseSelector.classify(frame).unwrap()?;
         Some(ClassifiedFrame {

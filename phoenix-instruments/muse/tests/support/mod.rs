@@ -20,7 +20,7 @@ use phoenix_testkit::fake::FakeSink;
 use serde_json::{Value, json};
 
 /// A frame of a set of frames.
-pub fn frame(path: &Path, tag: &str) -> FrameRef {
+pub(crate) fn frame(path: &Path, tag: &str) -> FrameRef {
     FrameRef {
         id: path.file_stem().unwrap().to_str().unwrap().into(),
         tag: tag.into(),
@@ -31,7 +31,7 @@ pub fn frame(path: &Path, tag: &str) -> FrameRef {
 }
 
 /// Reads a set-of-frames file.
-pub fn sof(path: &Path) -> Vec<FrameRef> {
+pub(crate) fn sof(path: &Path) -> Vec<FrameRef> {
     let folder = path.parent().unwrap();
     let text = std::fs::read_to_string(path).unwrap();
     let lines = text.lines().filter_map(|line| line.split_once(' '));
@@ -39,7 +39,7 @@ pub fn sof(path: &Path) -> Vec<FrameRef> {
 }
 
 /// Default parameters with changes.
-pub fn params(recipe: &dyn RecipeDyn, changes: &Value) -> Value {
+pub(crate) fn params(recipe: &dyn RecipeDyn, changes: &Value) -> Value {
     let mut all = recipe.default_params_dyn();
     all.as_object_mut()
         .unwrap()
@@ -48,10 +48,16 @@ pub fn params(recipe: &dyn RecipeDyn, changes: &Value) -> Value {
 }
 
 /// The outcome of a run and its products.
-pub type Run = Result<(Outcome, Vec<Product>), RecipeError>;
+pub(crate) type Run = Result<(Outcome, Vec<Product>), RecipeError>;
 
 /// Runs a recipe through any reader.
-pub fn run_on(task: &str, frames: &[FrameRef], changes: &Value, reader: &dyn FrameReader, budget: (usize, u64)) -> Run {
+pub(crate) fn run_on(
+    task: &str,
+    frames: &[FrameRef],
+    changes: &Value,
+    reader: &dyn FrameReader,
+    budget: (usize, u64),
+) -> Run {
     let instrument = phoenix_muse::instrument().unwrap();
     let recipe = instrument.recipe(&TaskId::from(task)).expect("the task is native");
     let params = params(recipe, changes);
@@ -76,19 +82,19 @@ pub fn run_on(task: &str, frames: &[FrameRef], changes: &Value, reader: &dyn Fra
 }
 
 /// Runs a recipe on files with two threads.
-pub fn run(task: &str, frames: &[FrameRef], changes: &Value) -> Run {
+pub(crate) fn run(task: &str, frames: &[FrameRef], changes: &Value) -> Run {
     run_on(task, frames, changes, &FitsReader::new(), (2, 1 << 30))
 }
 
 /// Runs in the pipeline's numerics.
-pub fn run_eso(task: &str, frames: &[FrameRef], changes: &Value) -> Run {
+pub(crate) fn run_eso(task: &str, frames: &[FrameRef], changes: &Value) -> Run {
     let mut all = changes.clone();
     all["numerics"] = json!("eso");
     run(task, frames, &all)
 }
 
 /// All values of an extension of a product.
-pub fn values(product: &Product, hdu: &str) -> Vec<f32> {
+pub(crate) fn values(product: &Product, hdu: &str) -> Vec<f32> {
     let planes = product.planes(hdu).expect("the extension holds planes");
     let [n_wave, n_y, n_x] = planes.shape();
     let mut values = vec![0.0; n_wave * n_y * n_x];
@@ -97,7 +103,7 @@ pub fn values(product: &Product, hdu: &str) -> Vec<f32> {
 }
 
 /// All values and the header of an extension of a file.
-pub fn file_values(path: &Path, hdu: &str) -> (Vec<f32>, phoenix_core::header::Header) {
+pub(crate) fn file_values(path: &Path, hdu: &str) -> (Vec<f32>, phoenix_core::header::Header) {
     let file = FitsFile::open(path).unwrap();
     let hdu = file.find(hdu).unwrap();
     let values = file.image(hdu.index).unwrap().pixels.to_f32();
@@ -105,7 +111,7 @@ pub fn file_values(path: &Path, hdu: &str) -> (Vec<f32>, phoenix_core::header::H
 }
 
 /// A figure of an outcome.
-pub fn figure(outcome: &Outcome, name: &str) -> f64 {
+pub(crate) fn figure(outcome: &Outcome, name: &str) -> f64 {
     outcome
         .figures
         .iter()
@@ -115,7 +121,7 @@ pub fn figure(outcome: &Outcome, name: &str) -> f64 {
 }
 
 /// The products of a kind.
-pub fn product<'a>(products: &'a [Product], tag: &str) -> &'a Product {
+pub(crate) fn product<'a>(products: &'a [Product], tag: &str) -> &'a Product {
     products
         .iter()
         .find(|product| product.tag.as_str() == tag)
@@ -123,12 +129,12 @@ pub fn product<'a>(products: &'a [Product], tag: &str) -> &'a Product {
 }
 
 /// World-coordinate keys of a cube.
-pub const WCS_KEYS: [&str; 12] = [
+pub(crate) const WCS_KEYS: [&str; 12] = [
     "CRPIX1", "CRPIX2", "CRPIX3", "CRVAL1", "CRVAL2", "CRVAL3", "CD1_1", "CD1_2", "CD2_1", "CD2_2", "CD3_3", "CD1_3",
 ];
 
 /// Fails unless a cube's extension equals that of a file: bits, shape, world coordinates.
-pub fn assert_same_cube(ours: &Product, theirs: &Path, what: &str) {
+pub(crate) fn assert_same_cube(ours: &Product, theirs: &Path, what: &str) {
     for hdu in ["DATA", "STAT"] {
         let (expected, header) = file_values(theirs, hdu);
         let found = values(ours, hdu);
@@ -154,6 +160,6 @@ pub fn assert_same_cube(ours: &Product, theirs: &Path, what: &str) {
 }
 
 /// The folder of reference data, if it is there.
-pub fn reference() -> Option<PathBuf> {
+pub(crate) fn reference() -> Option<PathBuf> {
     phoenix_testkit::peers::data("muse-combine-reference")
 }
