@@ -4,11 +4,15 @@
 //! this machine; `sdp` converts to ESO's product standard and checks it; `transport` and `deliver` bring products in.
 //! Everything that waits is async; [`wait`] and [`wait_unless_stopped`] serve a synchronous caller.
 
+#[cfg(feature = "tables")]
+pub mod catalog;
 pub mod deliver;
 pub mod fetch;
 pub mod frames;
 pub mod info;
 pub mod query;
+#[cfg(feature = "tables")]
+pub mod schema;
 pub mod sdp;
 pub mod store;
 #[cfg(test)]
