@@ -15,8 +15,8 @@ use super::pixels::{Encoding, Pixels, Scaling, Stored};
 use super::read::FitsFile;
 use super::scan::axes;
 
-/// No codec gives more pixels per compressed byte than this on real data; a longer promise is checked by the limit.
-const MAX_PIXELS_PER_BYTE: u64 = 1 << 20;
+/// No codec gives more bytes per compressed byte than this: a constant tile under HCOMPRESS comes nearest.
+const MAX_RATIO: u64 = 1 << 17;
 
 /// Gives a unit the shape and the header of the image that it holds.
 pub(super) fn describe(unit: &mut Hdu) -> Result<(), String> {
@@ -27,12 +27,39 @@ pub(super) fn describe(unit: &mut Hdu) -> Result<(), String> {
         .iter()
         .try_fold(stored.size() as i64, |bytes, length| bytes.checked_mul(*length))
         .ok_or("ZNAXISn declare an impossible size")?;
-    if bytes as u64 > unit.data_len.saturating_mul(MAX_PIXELS_PER_BYTE) {
+    if bytes as u64 > unit.data_len.saturating_mul(MAX_RATIO) {
         return Err(format!("ZNAXISn declare {bytes} bytes, {} are there", unit.data_len));
     }
+    check_tiles(&unit.header, &lengths)?;
     unit.bitpix = bitpix;
     unit.shape = lengths.iter().rev().map(|length| *length as usize).collect();
     unit.header = image_header(&unit.header);
+    Ok(())
+}
+
+/// Checks that there is one row for each tile, so that no codec walks over tiles that are not there.
+fn check_tiles(header: &Header, lengths: &[i64]) -> Result<(), String> {
+    let mut tiles = 1_i64;
+    for (n, length) in (1..).zip(lengths) {
+        let key = format!("ZTILE{n}");
+        // The standard's default is one tile for each row of the image.
+        let tile = match header.get(key.as_str()) {
+            Some(_) => header.i64(key.as_str()).map_err(|error| error.to_string())?,
+            None if n == 1 => *length,
+            None => 1,
+        };
+        if tile < 1 && *length > 0 {
+            return Err(format!("{key} is {tile}"));
+        }
+        let along = if *length > 0 { (*length - 1) / tile + 1 } else { 0 };
+        tiles = tiles
+            .checked_mul(along)
+            .ok_or("there are more tiles than any file has")?;
+    }
+    let rows = header.i64("NAXIS2").map_err(|error| error.to_string())?;
+    if !lengths.is_empty() && tiles != rows {
+        return Err(format!("{tiles} tiles are declared, {rows} are there"));
+    }
     Ok(())
 }
 

@@ -6,6 +6,7 @@ mod reader;
 mod window;
 
 pub use data::{Column, ColumnData, Table};
+pub(super) use format::parse_columns;
 pub use format::{ColumnFormat, ColumnKind};
 pub use reader::TableReader;
 pub use window::{ColumnReader, Window};

@@ -1,6 +1,7 @@
 //! fitsrs as second reader: its HDU iterator and header parser look at every unit, the strict scan decides.
 
 use std::io::Cursor;
+use std::panic::catch_unwind;
 
 use fitsrs::Fits;
 
@@ -8,6 +9,7 @@ use super::BLOCK_BYTES;
 use super::card::CARD_BYTES;
 use super::hdu::HduKind;
 use super::scan::Scanned;
+use super::table::parse_columns;
 
 /// Headers beyond this are not given to fitsrs, which copies each card several times.
 const MAX_BYTES: usize = 4 << 20;
@@ -19,15 +21,29 @@ const MAX_BYTES: usize = 4 << 20;
 pub(super) fn cross_check(unit: &mut Scanned) {
     let hdu = &mut unit.hdu;
     let is_known = matches!(hdu.kind, HduKind::Image | HduKind::BinTable | HduKind::AsciiTable);
-    if !is_known || unit.header_bytes.len() > MAX_BYTES {
+    // fitsrs walks over as many columns as a table says it has, be it a thousand millions.
+    let is_sane = matches!(hdu.header.i64("TFIELDS"), Err(_) | Ok(0..=999));
+    if !is_known || !is_sane || unit.header_bytes.len() > MAX_BYTES {
         return;
     }
-    let verdict = if hdu.index == 0 {
-        read(&unit.header_bytes, 0)
-    } else {
+    // Its arithmetic overflows on absurd formats, which the strict parser refuses without harm.
+    if let (HduKind::BinTable, [_, row_bytes]) = (&hdu.kind, hdu.shape.as_slice())
+        && let Err(what) = parse_columns(&hdu.header, *row_bytes)
+    {
+        hdu.remarks.push(format!("the columns cannot be read: {what}").into());
+        return;
+    }
+    let verdict = catch_unwind(|| {
+        if hdu.index == 0 {
+            return read(&unit.header_bytes, 0);
+        }
         let mut bytes = empty_primary();
         bytes.extend_from_slice(&unit.header_bytes);
         read(&bytes, 1)
+    });
+    let Ok(verdict) = verdict else {
+        hdu.remarks.push("fitsrs breaks down over this unit".into());
+        return;
     };
     let remark = match verdict {
         None => "fitsrs finds no unit here".to_owned(),
