@@ -182,16 +182,17 @@ pub async fn fetch(
     options: &FetchOptions,
 ) -> Result<Fetched, FetchError> {
     let mut wait = options.backoff;
-    for attempt in 1.. {
+    let mut attempts_left = options.attempts.max(1);
+    loop {
+        attempts_left -= 1;
         match attempt_fetch(store, location, expected, cache, options).await {
-            Err(error) if error.status() == Status::Temporary && attempt < options.attempts => {
+            Err(error) if error.status() == Status::Temporary && attempts_left > 0 => {
                 tokio::time::sleep(wait).await;
                 wait *= 2;
             }
             outcome => return outcome,
         }
     }
-    unreachable!("the loop returns")
 }
 
 async fn attempt_fetch(

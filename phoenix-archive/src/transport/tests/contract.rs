@@ -64,6 +64,36 @@ async fn a_delivery_that_lost_a_companion_is_completed_by_the_next() {
 }
 
 #[tokio::test]
+async fn leavings_of_a_killed_delivery_are_cleared_by_the_next() {
+    let folder = tempfile::tempdir().expect("folder");
+    let sealed = product(folder.path(), 1, 3000);
+    let archive = folder.path().join("archive");
+    let transport = ObjectTransport::new(Arc::new(local(&archive)));
+    // A process that dies leaves the temporary file of the object store, a staged file, or a companion without product.
+    let store = transport.store();
+    let path = std::path::Path::new(&sealed.location);
+    drop(
+        store
+            .stage(path, &sealed.digest, sealed.size_bytes)
+            .await
+            .expect("staged"),
+    );
+    let incoming = archive.join("ledger/incoming");
+    for entry in std::fs::read_dir(&incoming).expect("folder") {
+        let name = entry.expect("entry").file_name().into_string().expect("a name");
+        std::fs::write(incoming.join(format!("{name}#1")), "cut").expect("written");
+        std::fs::write(incoming.join(format!("{name}#2")), "").expect("written");
+    }
+    let companion = &sealed.companions[0];
+    let key = format!("products/MUSE/1000/{}", companion.name);
+    let content = std::fs::read(&companion.location).expect("read");
+    store.put_new(&key, content).await.expect("put");
+    transport.ingest(&sealed, IngestOptions::new()).await.expect("stored");
+    assert_complete(transport.store(), &[sealed]).await;
+    assert!(!incoming.exists(), "a stray file is left");
+}
+
+#[tokio::test]
 async fn a_conflict_in_a_companion_writes_nothing() {
     let folder = tempfile::tempdir().expect("folder");
     let sealed = product(folder.path(), 1, 3000);
