@@ -209,17 +209,21 @@ async fn same(store: &Store, item: &Item) -> Result<(), IngestError> {
 }
 
 /// Writes the proof; the same proof twice is one.
-async fn prove(store: &Store, key: &str, proof: &str, name: &str) -> Result<(), IngestError> {
+async fn prove(store: &Store, key: &str, proof: &Proof) -> Result<(), IngestError> {
+    let name = &proof.product.name;
     let failed = |error| sort(name, error);
-    if store.put_new(key, proof.to_owned()).await.map_err(failed)? == PutOutcome::Stored {
+    if store.put_new(key, proof.to_json()).await.map_err(failed)? == PutOutcome::Stored {
         return Ok(());
     }
     let present = store.read(key).await.map_err(failed)?;
-    if present == proof.as_bytes() {
+    // Reservations may be worded anew by a later version; the files are what a proof is about.
+    let is_same = serde_json::from_slice::<Proof>(&present)
+        .is_ok_and(|before| before.product == proof.product && before.companions == proof.companions);
+    if is_same {
         return Ok(());
     }
     Err(IngestError::Damaged {
-        name: name.to_owned(),
+        name: name.clone(),
         location: store.address(key),
         reason: "the proof of an earlier delivery under this name tells of other files".to_owned(),
     })
@@ -252,13 +256,13 @@ impl Ingestor for ObjectTransport {
         let staged = self.stage(missing).await?;
         let folder = self.store.layout().ledger(&place.instrument, &place.ob);
         let proof_key = format!("{folder}/{}.json", product.name);
-        let proof = Proof::of(product).to_json();
-        let (store, name, main_key) = (self.store.clone(), product.name.clone(), main.key.clone());
+        let proof = Proof::of(product);
+        let (store, main_key) = (self.store.clone(), main.key.clone());
         let landed = land(async move {
             let published = publish(&store, &staged, &main_key).await;
             let cleared = clear(&store, &items).await;
             published?;
-            prove(&store, &proof_key, &proof, &name).await?;
+            prove(&store, &proof_key, &proof).await?;
             cleared
         })
         .await;

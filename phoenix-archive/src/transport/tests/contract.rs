@@ -6,6 +6,7 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use phoenix_core::caveat::Caveat;
+use phoenix_core::product::SealedProduct;
 use phoenix_core::traits::{IngestError, IngestOptions, IngestStatus, Ingestor};
 use phoenix_testkit::conformance;
 
@@ -58,7 +59,13 @@ async fn a_delivery_that_lost_a_companion_is_completed_by_the_next() {
     transport.ingest(&sealed, IngestOptions::new()).await.expect("stored");
     let lost = format!("products/MUSE/1000/{}", sealed.companions[1].name);
     transport.store().remove(&lost).await.expect("removed");
-    let again = transport.ingest(&sealed, IngestOptions::new()).await.expect("healed");
+    let reworded = SealedProduct {
+        caveats: vec![Caveat::Partial {
+            reason: "a reservation in other words".into(),
+        }],
+        ..sealed.clone()
+    };
+    let again = transport.ingest(&reworded, IngestOptions::new()).await.expect("healed");
     assert_eq!(again.status, IngestStatus::AlreadyPresent);
     assert_complete(transport.store(), &[sealed]).await;
 }
