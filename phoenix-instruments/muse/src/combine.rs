@@ -329,14 +329,20 @@ impl Job<'_> {
         }
     }
 
-    /// The limits that a positioned table's header states; the pipeline trusts them, seven digits and all.
+    /// The limits that a positioned table's header states; the pipeline trusts them, seven digits and 32 bits and all.
     fn stated_limits(&self) -> Option<Limits> {
         let first = &self.inputs.exposures[0];
         if self.params.numerics != NumericsChoice::Eso || first.table.state == CoordinateState::NativeSpherical {
             return None;
         }
         let read = |end: &str| -> Option<[f64; 3]> {
-            let real = |axis: &str| first.header.f64(format!("DRS.MUSE.PIXTABLE.LIMITS.{axis}.{end}")).ok();
+            let real = |axis: &str| {
+                first
+                    .header
+                    .f64(format!("DRS.MUSE.PIXTABLE.LIMITS.{axis}.{end}"))
+                    .ok()
+                    .map(|limit| f64::from(limit as f32))
+            };
             Some([real("X")?, real("Y")?, real("LAMBDA")?])
         };
         let mut limits = Limits {
