@@ -100,18 +100,16 @@ impl Job<'_> {
             ("input_pixels".to_owned(), n_rows as f64),
             ("saturated_pixels".to_owned(), saturated as f64),
         ];
-        if self.params.saves("cube") {
-            let stats = self.cube(out, &caveats, saturated, n_rows)?;
-            figures.extend([
-                ("rejected_pixels".to_owned(), stats.rejected as f64),
-                ("cosmic_pixels_in".to_owned(), stats.cosmic_in as f64),
-                ("cosmic_pixels".to_owned(), stats.cosmic_out as f64),
-                ("used_pixels".to_owned(), stats.used as f64),
-                ("not_finite_pixels".to_owned(), stats.not_finite as f64),
-                ("outside_pixels".to_owned(), stats.outside as f64),
-                ("finite_voxels".to_owned(), stats.finite_voxels as f64),
-            ]);
-        }
+        let stats = self.cube(out, &caveats, saturated, n_rows)?;
+        figures.extend([
+            ("rejected_pixels".to_owned(), stats.rejected as f64),
+            ("cosmic_pixels_in".to_owned(), stats.cosmic_in as f64),
+            ("cosmic_pixels".to_owned(), stats.cosmic_out as f64),
+            ("used_pixels".to_owned(), stats.used as f64),
+            ("not_finite_pixels".to_owned(), stats.not_finite as f64),
+            ("outside_pixels".to_owned(), stats.outside as f64),
+            ("finite_voxels".to_owned(), stats.finite_voxels as f64),
+        ]);
         Ok(Outcome { caveats, figures })
     }
 
@@ -167,7 +165,10 @@ impl Job<'_> {
         };
         let collected = self.stream(&stack, writer.as_mut(), &hooks)?;
         self.set_quality(&mut header, &collected, &grid, saturated);
-        self.set_covariance(&mut header, &stack)?;
+        // The pipeline's header says nothing about covariance, and its numbers are to be had at its cost.
+        if self.params.numerics == NumericsChoice::Phoenix {
+            self.set_covariance(&mut header, &stack)?;
+        }
         writer.finish(header.clone())?;
         self.images(out, &grid, &header, collected.images)?;
         Ok(collected.stats)

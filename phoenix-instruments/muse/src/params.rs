@@ -88,7 +88,7 @@ choice!(
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CombineParams {
-    /// Products to save: `cube`, `combined`.
+    /// Products to save: `cube`.
     pub save: String,
     /// Resampling technique.
     pub resample: ResampleChoice,
@@ -261,11 +261,13 @@ impl CombineParams {
     /// `Parameter`, naming the parameter.
     pub fn check(&self) -> Result<(), RecipeError> {
         for word in param::words(&self.save) {
-            if !matches!(word, "cube" | "combined") {
-                return Err(refuse("save", format!("{word:?} is neither cube nor combined")));
+            match word {
+                "cube" => {}
+                "combined" => return Err(refuse("save", "combined is not written by this backend, cube is")),
+                _ => return Err(refuse("save", format!("{word:?} is neither cube nor combined"))),
             }
         }
-        if !self.saves("cube") && !self.saves("combined") {
+        if param::words(&self.save).next().is_none() {
             return Err(refuse("save", "nothing is to be saved"));
         }
         if self.format != FormatChoice::Cube {
@@ -305,11 +307,6 @@ impl CombineParams {
             ));
         }
         Ok(())
-    }
-
-    /// Tells whether a kind of product is to be saved.
-    pub fn saves(&self, what: &str) -> bool {
-        param::words(&self.save).any(|word| word == what)
     }
 
     /// Returns the numerics as the kernels name them.
@@ -356,7 +353,7 @@ impl CombineParams {
 /// Describes the parameters of a recipe for help texts.
 pub(crate) fn specs(names: &[&str]) -> Vec<ParamSpec> {
     const ALL: [(&str, &str, &str); 17] = [
-        ("save", "Products to save.", "comma-separated: cube, combined"),
+        ("save", "Products to save.", "cube"),
         (
             "resample",
             "Resampling technique.",
@@ -462,6 +459,7 @@ mod tests {
         };
         for (typed, name) in [
             (serde_json::json!({"save": "cubes"}), "save"),
+            (serde_json::json!({"save": "cube,combined"}), "save"),
             (serde_json::json!({"format": "sdpCube"}), "format"),
             (serde_json::json!({"dx": -1.0}), "dx"),
             (serde_json::json!({"ld": 0}), "ld"),

@@ -87,7 +87,7 @@ impl Default for ExpCombine {
             "lambdamax",
             "numerics",
         ];
-        let outputs = ["DATACUBE_FINAL", "IMAGE_FOV", "PIXTABLE_COMBINED"];
+        let outputs = ["DATACUBE_FINAL", "IMAGE_FOV"];
         Self {
             spec: spec(
                 COMBINE,
