@@ -365,3 +365,44 @@ fn long_texts_are_refused_where_continue_is_forbidden() {
         "{source}"
     );
 }
+
+/// A folder on a file system of one megabyte; `None` where none may be mounted.
+struct TinyDisk(tempfile::TempDir);
+
+impl TinyDisk {
+    fn mount() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let mounted = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"])
+            .arg(folder.path())
+            .stderr(std::process::Stdio::null())
+            .status();
+        mounted.is_ok_and(|status| status.success()).then_some(Self(folder))
+    }
+}
+
+impl Drop for TinyDisk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg(self.0.path()).status();
+    }
+}
+
+#[test]
+fn a_full_disk_is_an_error_and_leaves_no_file() {
+    let Some(disk) = TinyDisk::mount() else {
+        println!("skipped: no file system may be mounted here");
+        return;
+    };
+    let path = disk.0.path().join("cube.fits");
+    let mut file = FitsWriter::create(&path, &WriteOptions::default()).unwrap();
+    file.append_image(ImageSpec::new(ElementType::F32, &[40, 10_000], Header::new()))
+        .unwrap();
+    let plane = vec![1.0_f32; 10_000];
+    let error = (0..40).find_map(|n| file.write_planes(0, n, &plane).err()).unwrap();
+    let FitsError::Io { source, .. } = error else {
+        panic!("{error}")
+    };
+    assert_eq!(source.kind(), std::io::ErrorKind::StorageFull);
+    drop(file);
+    assert_eq!(names(disk.0.path()), [""; 0]);
+}

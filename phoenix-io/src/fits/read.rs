@@ -133,8 +133,10 @@ impl FitsFile {
         let source = unpack::unpack(source, path, options.max_unpacked_bytes)?;
         let mut scanned = scan::scan(source.as_ref(), path)?;
         if options.cross_check {
-            for unit in &mut scanned {
-                witness::cross_check(unit);
+            let agreed: Vec<bool> = scanned.iter_mut().map(witness::cross_check).collect();
+            let n_agreed = agreed.iter().take_while(|agreed| **agreed).count();
+            if let Some(bytes) = source.memory() {
+                witness::cross_check_pixels(bytes, scanned.split_at_mut(n_agreed).0);
             }
         }
         let units = scan::drop_null_primary(scanned.into_iter().map(|unit| unit.hdu).collect());

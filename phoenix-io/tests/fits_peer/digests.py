@@ -48,7 +48,7 @@ def column(data, form, is_ascii):
     values = data
     if is_ascii and data.dtype.kind == "i":
         values = data.astype("i8")
-    if str(form) == "B" and data.dtype.kind == "f":
+    if str(form) in ("B", "1B") and data.dtype.kind == "f":
         # astropy knows no signed bytes: it scales them to doubles.
         values = data.astype("i1")
     variable = "P" in form or "Q" in form
