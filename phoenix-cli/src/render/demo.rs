@@ -26,8 +26,8 @@ pub(crate) fn demo(report: &DemoReport) -> String {
         text.push_str(&rejection(cosmics));
     }
     for job in report.run.jobs.iter().filter(|job| !job.is_done()) {
-        let halt = job.halt.as_ref().map(super::status::halt_words).unwrap_or_default();
-        text.push_str(&format!("\n{} {} {halt}", style("✘").red(), job.job));
+        let because = job.because().unwrap_or_default();
+        text.push_str(&format!("\n{} {} {because}", style("✘").red(), job.job));
     }
     text.push_str(&format!("\n\narchive  {}", report.archive.display()));
     if let Some(page) = &report.run.page {

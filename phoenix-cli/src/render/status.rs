@@ -1,7 +1,6 @@
 //! The state of a run as text.
 
 use console::style;
-use phoenix::core::plan::Readiness;
 use phoenix::core::traits::{Halt, Stage};
 use phoenix::line::{JobSummary, LineReport, ScoreSummary};
 
@@ -68,13 +67,8 @@ fn job_lines(job: &JobSummary, lines: &mut Vec<String>) {
         stage_word(job.stage),
         scores.join(", ")
     ));
-    match (&job.readiness, &job.halt) {
-        (Readiness::Unsupported { reason }, _) => lines.push(format!("    Unsupported: {reason}")),
-        (Readiness::Incomplete { reasons }, _) => {
-            lines.extend(reasons.iter().map(|reason| format!("    Incomplete: {reason}")));
-        }
-        (Readiness::Ready, Some(halt)) => lines.push(format!("    {}", halt_words(halt))),
-        (Readiness::Ready, None) => {}
+    if let Some(because) = job.because() {
+        lines.push(format!("    {because}"));
     }
     lines.extend(
         job.caveats
@@ -106,15 +100,5 @@ fn stage_word(stage: Stage) -> &'static str {
         Stage::Reviewed => "reviewed",
         Stage::Converted => "converted",
         Stage::Ingested => "ingested",
-    }
-}
-
-/// Tells why a job goes no further.
-pub(crate) fn halt_words(halt: &Halt) -> String {
-    match halt {
-        Halt::Failed { error, .. } => format!("failed: {error}"),
-        Halt::Blocked { because } => format!("blocked: {because}"),
-        Halt::Rejected { because } => format!("rejected: {because}"),
-        Halt::AwaitsReview => "waits for a review: `phoenix review`".to_owned(),
     }
 }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use phoenix_archive::transport::ObjectTransport;
+use phoenix_archive::{DeliverOptions, ObjectTransport, deliver_one};
 use phoenix_core::observe::Event;
 use phoenix_core::product::{Companion, SealedProduct, StoredProduct};
-use phoenix_core::traits::{FrameReader, IngestOptions, IngestStatus, Ingestor, JobRecord, Ledger, LedgerEntry, Stage};
+use phoenix_core::traits::{FrameReader, IngestStatus, Ingestor, JobRecord, Ledger, LedgerEntry, Stage};
 use phoenix_io::FitsReader;
 
 use super::config::Step;
@@ -35,10 +35,12 @@ impl Line {
 
     fn deliver(&self, record: &mut JobRecord, ingestor: &dyn Ingestor) -> Result<(), Fault> {
         for sealed in seal(record)? {
-            let delivery = ingestor.ingest(&sealed, IngestOptions::new());
+            let options = DeliverOptions::new();
+            let delivery = deliver_one(&sealed, ingestor, &options);
             let receipt = phoenix_archive::wait_unless_stopped(delivery, &self.controls.cancel)
                 .map_err(LineError::from)?
-                .ok_or(LineError::Stopped)??;
+                .ok_or(LineError::Stopped)?
+                .outcome?;
             self.controls.observer.on(&Event::Delivered {
                 name: &receipt.name,
                 already_present: receipt.status == IngestStatus::AlreadyPresent,

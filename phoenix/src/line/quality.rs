@@ -187,7 +187,7 @@ impl Line {
         let mut page = ScorePage::new(examination.report.clone())
             .with_tool(concat!("phoenix ", env!("CARGO_PKG_VERSION")))
             .with_numerics(self.settings.numerics.name())
-            .with_caveats(record.caveats.clone())
+            .with_caveats(&record.caveats)
             .with_provenance(self.provenance_of(stored)?);
         if let Some(png) = &examination.preview {
             page = page.with_preview(png.clone());

@@ -36,8 +36,12 @@ impl Line {
     /// Writes the pages and returns how the run stands.
     pub(super) fn finish(&self) -> Result<LineReport, LineError> {
         let mut report = self.report()?;
-        let mut index = NightIndex::new(report.instrument.as_str(), &report.label);
+        let mut index = NightIndex::new(report.instrument.as_str(), &report.label)
+            .with_tool(concat!("phoenix ", env!("CARGO_PKG_VERSION")));
         for job in &report.jobs {
+            if let Some(because) = job.because() {
+                index = index.with_failure(job.job.as_str(), &because);
+            }
             for product in &job.products {
                 let stem = product.name.trim_end_matches(".fits");
                 let folder = phoenix_io::job_folder(&job.job);

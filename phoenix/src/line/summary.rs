@@ -85,6 +85,19 @@ impl JobSummary {
         self.stage == Stage::Ingested && self.halt.is_none()
     }
 
+    /// Tells why the job goes no further, if it does not.
+    pub fn because(&self) -> Option<String> {
+        match (&self.readiness, &self.halt) {
+            (Readiness::Unsupported { reason }, _) => Some(format!("Unsupported: {reason}")),
+            (Readiness::Incomplete { reasons }, _) => Some(format!("Incomplete: {}", reasons.join("; "))),
+            (Readiness::Ready, Some(Halt::Failed { error, .. })) => Some(format!("failed: {error}")),
+            (Readiness::Ready, Some(Halt::Blocked { because })) => Some(format!("blocked: {because}")),
+            (Readiness::Ready, Some(Halt::Rejected { because })) => Some(format!("rejected: {because}")),
+            (Readiness::Ready, Some(Halt::AwaitsReview)) => Some("waits for a review".to_owned()),
+            (Readiness::Ready, None) => None,
+        }
+    }
+
     /// Tells whether something failed, or can never be done as planned.
     pub fn is_faulty(&self) -> bool {
         self.readiness != Readiness::Ready || matches!(self.halt, Some(Halt::Failed { .. } | Halt::Blocked { .. }))
