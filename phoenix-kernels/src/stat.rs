@@ -15,7 +15,7 @@ pub fn median(sample: &mut [f64]) -> Option<f64> {
         return Some(upper);
     }
     let lower = below.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    Some((lower + upper) / 2.0)
+    Some(0.5 * (lower + upper))
 }
 
 /// Median, and median of the absolute deviations from it (not scaled to a Gaussian sigma). The sample is overwritten.

@@ -201,7 +201,8 @@ impl CosmicTest {
     ) {
         let [i, j, l] = at;
         let near = l.saturating_sub(1)..(l + 2).min(self.width);
-        for i2 in i.saturating_sub(1)..(i + 2).min(columns.len()) {
+        let first = i.saturating_sub(1);
+        for (i2, column) in columns.iter().enumerate().take(i + 2).skip(first) {
             for j2 in j.saturating_sub(1)..(j + 2).min(self.ny) {
                 let own_slice = match kind {
                     Neighbourhood::AlongX => j2 == j,
@@ -213,7 +214,7 @@ impl CosmicTest {
                     (true, false) => continue,
                     (false, _) => near.clone(),
                 };
-                take(&columns[i2], columns[i2].range(j2, self.width, planes));
+                take(column, column.range(j2, self.width, planes));
             }
         }
     }
@@ -300,10 +301,10 @@ fn count(values: &[f32], inner: [f32; 2], outer: [f32; 2]) -> [i32; 4] {
     for group in values.chunks_exact(PADDING) {
         for k in 0..PADDING {
             let v = group[k];
-            lanes[0][k] += i32::from(v == v);
+            lanes[0][k] += i32::from(!v.is_nan());
             lanes[1][k] += i32::from(v < inner[0]);
             lanes[2][k] += i32::from(v > inner[1]);
-            lanes[3][k] += i32::from((v >= outer[0]) & (v <= outer[1]));
+            lanes[3][k] += i32::from(v >= outer[0] && v <= outer[1]);
         }
     }
     lanes.map(|l| l.iter().sum())
@@ -325,7 +326,7 @@ fn median_limit(values: &mut [f32], highest: f32, sigma: f64, guess: &mut Guess,
     let mut level = f64::from(*middle);
     if n.is_multiple_of(2) {
         let lower = below.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        level = (f64::from(lower) + level) / 2.0;
+        level = 0.5 * (f64::from(lower) + level);
     }
     sample.clear();
     sample.extend(values.iter().map(|v| (f64::from(*v) - level).abs()));

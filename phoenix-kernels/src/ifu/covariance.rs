@@ -44,17 +44,17 @@ impl Run<'_> {
             .collect();
         blocks
             .into_par_iter()
-            .filter_map(|[x, y]| self.ratio(method, [x..x + size[0], y..y + size[1], first..first + size[2]]))
+            .filter_map(|[x, y]| self.ratio(method, &[x..x + size[0], y..y + size[1], first..first + size[2]]))
             .collect()
     }
 
     /// True over independent variance of the mean of one block, if all its voxels have a value.
-    fn ratio<S: Spread>(&self, method: &S, block: [Range<usize>; 3]) -> Option<f64> {
-        let [bx, by, bz] = &block;
+    fn ratio<S: Spread>(&self, method: &S, block: &[Range<usize>; 3]) -> Option<f64> {
+        let [bx, by, bz] = block;
         let place =
             |i: usize, j: usize, l: usize| ((i - bx.start) * by.len() + (j - by.start)) * bz.len() + (l - bz.start);
         let mut sums = vec![[0.0_f64; 2]; bx.len() * by.len() * bz.len()];
-        self.each(&block, |near, record| {
+        self.each(block, |near, record| {
             method.spread(near, record, |i, j, l, weight| {
                 let w = weight * f64::from(record.weight);
                 let sum = &mut sums[place(i, j, l)];
@@ -67,10 +67,10 @@ impl Run<'_> {
         }
         let independent: f64 = sums.iter().map(|s| s[1] / (s[0] * s[0])).sum();
         let mut whole = 0.0;
-        self.each(&block, |near, record| {
+        self.each(block, |near, record| {
             let mut share = 0.0;
             method.spread(near, record, |i, j, l, weight| {
-                share += weight * f64::from(record.weight) / sums[place(i, j, l)][0]
+                share += weight * f64::from(record.weight) / sums[place(i, j, l)][0];
             });
             whole += share * share * f64::from(record.stat);
         });

@@ -45,7 +45,7 @@ impl SliceDirection {
     /// `docs/algorithms/ifu-combine.md`, "Cosmic rays".
     pub fn from_position_angle(posang_deg: f64) -> Self {
         let folded = posang_deg.abs() % 180.0;
-        if folded < 5.0 || folded > 175.0 {
+        if !(5.0..=175.0).contains(&folded) {
             Self::X
         } else if folded > 85.0 && folded < 95.0 {
             Self::Y

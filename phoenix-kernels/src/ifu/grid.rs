@@ -210,7 +210,7 @@ pub fn automatic<M: Math>(
     let ny = (last[1] - first[1]).abs().round() + 1.0;
     grid.crpix = match numerics {
         Numerics::Eso => {
-            let centre = [(nx + 1.0) / 2.0, (ny + 1.0) / 2.0];
+            let centre = [0.5 * (nx + 1.0), 0.5 * (ny + 1.0)];
             [0, 1].map(|k| {
                 let lowest = (first[k] + centre[k]).min(last[k] + centre[k]);
                 centre[k] - (lowest - 1.0)

@@ -3,7 +3,7 @@
 //! # References
 //! `docs/algorithms/ifu-combine.md`, "Images".
 
-use super::stack::Slab;
+use super::slab::Slab;
 use crate::KernelError;
 use ndarray::Array2;
 

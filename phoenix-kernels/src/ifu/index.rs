@@ -110,11 +110,15 @@ pub fn scan<M: Math>(
             return Err(KernelError::NoPixels { exposure: n });
         }
         limits.join(&own);
-        index.push(BlockIndex {
+        let blocks = BlockIndex {
             n_rows,
             block_rows,
             lambda,
-        });
+        };
+        if !has_value(n, exposure, &blocks, request.lambda_range, hooks)? {
+            return Err(KernelError::NoPixels { exposure: n });
+        }
+        index.push(blocks);
     }
     if request.numerics == Numerics::Eso && request.grid.celestial {
         for k in 0..2 {
@@ -219,9 +223,9 @@ fn scan_chunk<M: Math>(
         placer.place(xpos, ypos);
         let mut widen = |row: usize, at: [f64; 2]| {
             if keep(lambda[row]) {
-                for k in 0..2 {
-                    limits.low[k] = limits.low[k].min(at[k]);
-                    limits.high[k] = limits.high[k].max(at[k]);
+                for ((low, high), at) in limits.low.iter_mut().zip(&mut limits.high).zip(at) {
+                    *low = low.min(at);
+                    *high = high.max(at);
                 }
             }
         };

@@ -39,8 +39,11 @@ impl<M: Math> Placer<M> {
             dec_deg: exposure.dec_deg,
             pole_dec,
             series: NativeSeries::new(exposure.dec_deg, M::sin(pole_dec), M::cos(pole_dec)),
-            shift: (n > 0 && exposure.state != CoordinateState::Pixel)
-                .then(|| [exposure.ra_deg - first.ra_deg, exposure.dec_deg - first.dec_deg]),
+            shift: if n > 0 && exposure.state != CoordinateState::Pixel {
+                Some([exposure.ra_deg - first.ra_deg, exposure.dec_deg - first.dec_deg])
+            } else {
+                None
+            },
             numerics,
             math: PhantomData,
         }
@@ -204,7 +207,7 @@ impl<M: Math> Locator<M> {
 }
 
 /// Rounds to the nearest whole number, halves away from 0.
-#[inline(always)]
+#[inline]
 fn round(v: f64) -> f64 {
     let whole = v.trunc();
     if (v - whole).abs() >= 0.5 {
@@ -220,7 +223,7 @@ fn linear_planes(axis: [f64; 3], range: [f64; 2], lambda: &[f32], planes: &mut [
     for (&lambda, plane) in lambda.iter().zip(planes) {
         let lambda = f64::from(lambda);
         let at = round((lambda - crval) / step + crpix).clamp(-2e9, 2e9) as i32 - 1;
-        *plane = if (lambda >= range[0]) & (lambda <= range[1]) {
+        *plane = if lambda >= range[0] && lambda <= range[1] {
             at
         } else {
             i32::MIN

@@ -6,7 +6,9 @@
 //! # References
 //! `docs/algorithms/ifu-combine.md`, "Resampling".
 
+use super::celestial::DEGREES;
 use super::gather::{Column, GOOD, REJECTED, Record};
+use super::grid::CubeGrid;
 use crate::math::{Math, Numerics};
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -86,7 +88,7 @@ pub struct Drizzle {
 impl Drizzle {
     /// Binds the sizes of the shrunken pixel and of the voxel.
     pub fn new(drop: [f64; 3], voxel: [f64; 2], centres: &Centres, ny: usize, reach: usize) -> Self {
-        let half = [(drop[0] + voxel[0]) / 2.0, (drop[1] + voxel[1]) / 2.0];
+        let half = [0.5 * (drop[0] + voxel[0]), 0.5 * (drop[1] + voxel[1])];
         Self {
             drop,
             voxel,
@@ -99,7 +101,7 @@ impl Drizzle {
 /// Overlap of two intervals of lengths `p` and `q` whose centres are `d` apart, as far as it is below `p`.
 #[inline]
 fn overlap(p: f64, q: f64, d: f64) -> f64 {
-    if d + q / 2.0 <= p / 2.0 { q } else { (p + q) / 2.0 - d }
+    if d + 0.5 * q <= 0.5 * p { q } else { 0.5 * (p + q) - d }
 }
 
 /// Most planes around a row.
@@ -425,6 +427,37 @@ impl Window<'_> {
 }
 
 impl Centres {
+    /// Finds the voxel centres of a grid; rows are relative to `origin` (degrees) on the sky and absolute in pixels.
+    pub fn of<M: Math>(grid: &CubeGrid, origin: [f64; 2]) -> Self {
+        let [nx, ny, nz] = grid.naxis;
+        let wcs = grid.gnomonic();
+        let mut found = Self {
+            origin: if grid.celestial { origin } else { [0.0; 2] },
+            x: Vec::with_capacity(nx * ny),
+            y: Vec::with_capacity(nx * ny),
+            cos: Vec::with_capacity(nx * ny),
+            lambda: (1..=nz).map(|l| grid.spectral.lambda::<M>(l as f64)).collect(),
+            height: (1..=nz).map(|l| grid.spectral.height::<M>(l as f64)).collect(),
+        };
+        for i in 0..nx {
+            for j in 0..ny {
+                let (px, py) = ((i + 1) as f64, (j + 1) as f64);
+                let ([x, y], cos) = if grid.celestial {
+                    let [ra, dec] = wcs.sky::<M>(px, py);
+                    ([ra, dec], M::cos(dec / DEGREES))
+                } else {
+                    let (dx, dy) = (px - grid.crpix[0], py - grid.crpix[1]);
+                    let [[a, b], [c, d]] = grid.cd;
+                    ([a * dx + b * dy + grid.crval[0], c * dx + d * dy + grid.crval[1]], 1.0)
+                };
+                found.x.push(x);
+                found.y.push(y);
+                found.cos.push(cos);
+            }
+        }
+        found
+    }
+
     /// As [`Self::distance`], with the reference added where it should be subtracted: the pipeline's `nearest`.
     fn distance_with_wrong_sign(&self, voxel: usize, record: &Record) -> [f64; 2] {
         [

@@ -9,7 +9,8 @@
 
 // The macro that compiles a function for several instruction sets calls the variants through unsafe code of its own;
 // each variant is called only after the processor was asked for the instructions.
-#![allow(unsafe_code, clippy::ref_as_ptr)]
+// Conditions are joined without branches, and equality of rounded values is what is meant.
+#![allow(unsafe_code, clippy::needless_bitwise_bool, clippy::float_cmp)]
 
 use super::celestial::DEGREES;
 use super::grid::CubeGrid;
@@ -29,7 +30,7 @@ const RIGHT_ANGLE: [f64; 2] = [1.570_796_326_734_125_6, 6.077_100_506_506_192e-1
 const REACH: f64 = 0.02;
 
 /// Sine and cosine of angles up to 7 in size.
-#[inline(always)]
+#[inline]
 fn sin_cos(phi: f64) -> (f64, f64) {
     let shifted = phi * std::f64::consts::FRAC_2_PI + MAGIC;
     let k = shifted - MAGIC;
@@ -46,7 +47,7 @@ fn sin_cos(phi: f64) -> (f64, f64) {
     let c = 1.0
         - (0.5 * z
             - z * z
-                * (4.166_666_666_666_660_2e-2
+                * (4.166_666_666_666_66e-2
                     + z * (-1.388_888_888_887_411e-3
                         + z * (2.480_158_728_947_673e-5
                             + z * (-2.755_731_435_139_066_3e-7
@@ -62,7 +63,7 @@ fn sin_cos(phi: f64) -> (f64, f64) {
 }
 
 /// Sine and 1 - cosine of a small angle.
-#[inline(always)]
+#[inline]
 fn small_sin_versin(a: f64) -> (f64, f64) {
     let z = a * a;
     let s = a - a * z * (1.0 / 6.0 - z * (1.0 / 120.0 - z * (1.0 / 5040.0 - z * (1.0 / 362_880.0))));

@@ -1,110 +1,23 @@
 //! Exposures to a cube, one window of planes at a time.
 
-use super::celestial::DEGREES;
-use super::cosmic::{CosmicKind, CosmicOptions, CosmicTest};
+use super::cosmic::CosmicTest;
 use super::covariance;
 use super::exposure::{CoordinateState, Exposure, SliceDirection};
-use super::gather::{ALONG_X, ALONG_Y, CAME_FLAGGED, Column, GOOD, GatherCounts, GatherRequest, REJECTED, Record};
+use super::gather::{ALONG_X, ALONG_Y, Column, GatherCounts, GatherRequest, Record};
 use super::grid::{self, CubeGrid, GridRequest, Limits, spatial_scale};
 use super::index::{self, BlockIndex, ScanRequest};
+use super::options::StackOptions;
 use super::position::Locator;
-use super::resample::{Centres, Distance, Drizzle, Resample, Shape, TileMut, Window};
+use super::resample::{Centres, Distance, Drizzle, Resample, Shape, Window};
+use super::slab::{Slab, SlabBuffers, StackStats, count};
 use crate::math::{Math, Numerics, Portable, System};
 use crate::{Hooks, KernelError, SourceError};
-use ndarray::ArrayView3;
 use rayon::prelude::*;
 use std::marker::PhantomData;
 use std::ops::Range;
 
 /// Bytes for the sums of a tile.
 const RING_BYTES: usize = 512 << 10;
-
-/// How exposures are combined.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct StackOptions {
-    /// Which numbers are wanted.
-    pub numerics: Numerics,
-    /// Resampling method.
-    pub resample: Resample,
-    /// Size of the shrunken pixel in pixels along x, y and wavelength (drizzle).
-    pub pixfrac: [f64; 3],
-    /// Cells taken to each side (all methods but nearest).
-    pub loop_distance: usize,
-    /// Critical radius in voxel diagonals (Renka).
-    pub critical_radius: f64,
-    /// Cosmic-ray test.
-    pub cosmic: CosmicOptions,
-    /// Wavelengths kept, Angstrom, both ends included.
-    pub lambda_range: [f64; 2],
-    /// Size of an input pixel along x and y in degrees (or pixels), from the linear part of the first exposure's header
-    /// ([`grid::spatial_scale`]); the output voxel's where `None`.
-    pub pixel_scale: Option<[f64; 2]>,
-    /// Size of an input pixel along wavelength, Angstrom.
-    pub pixel_height: f64,
-    /// Memory that may be used for windows, bytes.
-    pub memory_bytes: usize,
-    /// Whether slabs carry the numbers of rows used and rejected.
-    pub counts: bool,
-}
-
-impl Default for StackOptions {
-    fn default() -> Self {
-        Self {
-            numerics: Numerics::Phoenix,
-            resample: Resample::Drizzle,
-            pixfrac: [0.6; 3],
-            loop_distance: 1,
-            critical_radius: 1.25,
-            cosmic: CosmicOptions {
-                kind: CosmicKind::Median,
-                sigma: 10.0,
-            },
-            lambda_range: [4000.0, 10_000.0],
-            pixel_scale: None,
-            pixel_height: 1.25,
-            memory_bytes: 128 << 20,
-            counts: false,
-        }
-    }
-}
-
-/// A finished run of planes.
-#[derive(Clone, Copy, Debug)]
-pub struct Slab<'a> {
-    /// First plane, counted from 0.
-    pub first_plane: usize,
-    /// Values, (wave, y, x).
-    pub data: ArrayView3<'a, f32>,
-    /// Variances, (wave, y, x).
-    pub stat: ArrayView3<'a, f32>,
-    /// Rows used for each voxel, if asked for.
-    pub used: Option<ArrayView3<'a, u16>>,
-    /// Rows of each voxel that the cosmic-ray test rejected, if asked for.
-    pub rejected: Option<ArrayView3<'a, u16>>,
-}
-
-/// What happened to the rows; each row is counted once.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct StackStats {
-    /// Rows in the cells of the grid.
-    pub in_grid: u64,
-    /// Rows that came flagged as cosmic rays.
-    pub cosmic_in: u64,
-    /// Rows flagged as cosmic rays after the test.
-    pub cosmic_out: u64,
-    /// Rows that the test rejected and that were good before.
-    pub rejected: u64,
-    /// Rows that took part in the resampling.
-    pub used: u64,
-    /// Rows left out because value, variance or position was not finite.
-    pub not_finite: u64,
-    /// Rows outside the grid: dropped in `Phoenix`, put into border cells in `Eso`.
-    pub outside: u64,
-    /// Voxels with a finite value.
-    pub finite_voxels: u64,
-}
 
 /// A prepared combination: rows indexed, grid fixed.
 pub struct Stack<'a> {
@@ -153,7 +66,7 @@ impl<'a> Stack<'a> {
         options: &StackOptions,
         hooks: &Hooks<'_>,
     ) -> Result<Self, KernelError> {
-        check_options(options)?;
+        options.check()?;
         let first = exposures.first().ok_or(KernelError::NoExposures)?;
         check_states(exposures)?;
         let celestial = first.state != CoordinateState::Pixel;
@@ -184,7 +97,7 @@ impl<'a> Stack<'a> {
             }
             GridRequest::Fixed(grid) => (*grid, scan.limits),
         };
-        let centres = centres::<M>(&grid, crval);
+        let centres = Centres::of::<M>(&grid, crval);
         let mut stack = Self {
             exposures,
             options: options.clone(),
@@ -506,42 +419,13 @@ impl<'a> Stack<'a> {
         while fails - fits > 1 {
             let middle = fits.midpoint(fails);
             if cost(middle) <= self.options.memory_bytes {
-                fits = middle
+                fits = middle;
             } else {
-                fails = middle
+                fails = middle;
             }
         }
         Ok(fits)
     }
-}
-
-fn check_options(options: &StackOptions) -> Result<(), KernelError> {
-    let check = |name, value: f64, ok: bool, allowed| {
-        if ok {
-            Ok(())
-        } else {
-            Err(KernelError::Parameter { name, value, allowed })
-        }
-    };
-    for p in options.pixfrac {
-        check("pixfrac", p, p.is_finite() && p > 0.0, "above 0")?;
-    }
-    let ld = options.loop_distance;
-    check("loop distance", ld as f64, (1..=16).contains(&ld), "1 to 16")?;
-    check(
-        "critical radius",
-        options.critical_radius,
-        options.critical_radius > 0.0,
-        "above 0",
-    )?;
-    check(
-        "cosmic-ray limit",
-        options.cosmic.sigma,
-        !options.cosmic.sigma.is_nan(),
-        "a number",
-    )?;
-    let [low, high] = options.lambda_range;
-    check("largest wavelength", high, low <= high, "not below the smallest")
 }
 
 fn check_states(exposures: &[Exposure<'_>]) -> Result<(), KernelError> {
@@ -556,121 +440,4 @@ fn check_states(exposures: &[Exposure<'_>]) -> Result<(), KernelError> {
         }
     }
     Ok(())
-}
-
-fn centres<M: Math>(grid: &CubeGrid, crval: [f64; 2]) -> Centres {
-    let [nx, ny, nz] = grid.naxis;
-    let wcs = grid.gnomonic();
-    let mut found = Centres {
-        origin: if grid.celestial { crval } else { [0.0; 2] },
-        x: Vec::with_capacity(nx * ny),
-        y: Vec::with_capacity(nx * ny),
-        cos: Vec::with_capacity(nx * ny),
-        lambda: (1..=nz).map(|l| grid.spectral.lambda::<M>(l as f64)).collect(),
-        height: (1..=nz).map(|l| grid.spectral.height::<M>(l as f64)).collect(),
-    };
-    for i in 0..nx {
-        for j in 0..ny {
-            let (px, py) = ((i + 1) as f64, (j + 1) as f64);
-            let ([x, y], cos) = if grid.celestial {
-                let [ra, dec] = wcs.sky::<M>(px, py);
-                ([ra, dec], M::cos(dec / DEGREES))
-            } else {
-                let (dx, dy) = (px - grid.crpix[0], py - grid.crpix[1]);
-                let [[a, b], [c, d]] = grid.cd;
-                ([a * dx + b * dy + grid.crval[0], c * dx + d * dy + grid.crval[1]], 1.0)
-            };
-            found.x.push(x);
-            found.y.push(y);
-            found.cos.push(cos);
-        }
-    }
-    found
-}
-
-fn count(columns: &[Column], ny: usize, width: usize, planes: &Range<usize>, stats: &mut StackStats) {
-    let parts: Vec<[u64; 5]> = columns
-        .par_iter()
-        .map(|column| {
-            let mut n = [0; 5];
-            for j in 0..ny {
-                for r in &column.records[column.range(j, width, planes.clone())] {
-                    let rejected = r.bits & REJECTED != 0;
-                    let came = r.bits & CAME_FLAGGED != 0;
-                    let good = r.bits & GOOD != 0;
-                    n[0] += 1;
-                    n[1] += u64::from(came);
-                    n[2] += u64::from(came || rejected);
-                    n[3] += u64::from(rejected && good);
-                    n[4] += u64::from(good && !rejected);
-                }
-            }
-            n
-        })
-        .collect();
-    for n in parts {
-        stats.in_grid += n[0];
-        stats.cosmic_in += n[1];
-        stats.cosmic_out += n[2];
-        stats.rejected += n[3];
-        stats.used += n[4];
-    }
-}
-
-/// Output of a window, used again for the next.
-#[derive(Default)]
-struct SlabBuffers {
-    data: Vec<f32>,
-    stat: Vec<f32>,
-    used: Option<Vec<u16>>,
-    rejected: Option<Vec<u16>>,
-}
-
-impl SlabBuffers {
-    fn resize(&mut self, n: usize, counts: bool) {
-        self.data.resize(n, 0.0);
-        self.stat.resize(n, 0.0);
-        if counts {
-            self.used.get_or_insert_default().resize(n, 0);
-            self.rejected.get_or_insert_default().resize(n, 0);
-        }
-    }
-
-    fn tiles(&mut self, n: usize) -> impl IndexedParallelIterator<Item = TileMut<'_>> {
-        let parts = self.data.len().div_ceil(n);
-        fn split(counts: Option<&mut Vec<u16>>, n: usize, parts: usize) -> Vec<Option<&mut [u16]>> {
-            match counts {
-                Some(counts) => counts.chunks_mut(n).map(Some).collect(),
-                None => (0..parts).map(|_| None).collect(),
-            }
-        }
-        self.data
-            .par_chunks_mut(n)
-            .zip(self.stat.par_chunks_mut(n))
-            .zip(split(self.used.as_mut(), n, parts))
-            .zip(split(self.rejected.as_mut(), n, parts))
-            .map(|(((data, stat), used), rejected)| TileMut {
-                data,
-                stat,
-                used,
-                rejected,
-            })
-    }
-
-    fn slab(&self, first_plane: usize, shape: [usize; 3]) -> Result<Slab<'_>, KernelError> {
-        fn view<T>(values: &[T], shape: [usize; 3]) -> Result<ArrayView3<'_, T>, KernelError> {
-            ArrayView3::from_shape(shape, values).map_err(|_| KernelError::Shape {
-                what: "slab",
-                found: values.len(),
-                expected: shape.iter().product(),
-            })
-        }
-        Ok(Slab {
-            first_plane,
-            data: view(&self.data, shape)?,
-            stat: view(&self.stat, shape)?,
-            used: self.used.as_deref().map(|v| view(v, shape)).transpose()?,
-            rejected: self.rejected.as_deref().map(|v| view(v, shape)).transpose()?,
-        })
-    }
 }

@@ -1,0 +1,134 @@
+//! Finished planes and what became of the rows.
+
+use super::gather::{CAME_FLAGGED, Column, GOOD, REJECTED};
+use super::resample::TileMut;
+use crate::KernelError;
+use ndarray::ArrayView3;
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// A finished run of planes.
+#[derive(Clone, Copy, Debug)]
+pub struct Slab<'a> {
+    /// First plane, counted from 0.
+    pub first_plane: usize,
+    /// Values, (wave, y, x).
+    pub data: ArrayView3<'a, f32>,
+    /// Variances, (wave, y, x).
+    pub stat: ArrayView3<'a, f32>,
+    /// Rows used for each voxel, if asked for.
+    pub used: Option<ArrayView3<'a, u16>>,
+    /// Rows of each voxel that the cosmic-ray test rejected, if asked for.
+    pub rejected: Option<ArrayView3<'a, u16>>,
+}
+
+/// What happened to the rows; each row is counted once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StackStats {
+    /// Rows in the cells of the grid.
+    pub in_grid: u64,
+    /// Rows that came flagged as cosmic rays.
+    pub cosmic_in: u64,
+    /// Rows flagged as cosmic rays after the test.
+    pub cosmic_out: u64,
+    /// Rows that the test rejected and that were good before.
+    pub rejected: u64,
+    /// Rows that took part in the resampling.
+    pub used: u64,
+    /// Rows left out because value, variance or position was not finite.
+    pub not_finite: u64,
+    /// Rows outside the grid: dropped in `Phoenix`, put into border cells in `Eso`.
+    pub outside: u64,
+    /// Voxels with a finite value.
+    pub finite_voxels: u64,
+}
+
+pub(super) fn count(columns: &[Column], ny: usize, width: usize, planes: &Range<usize>, stats: &mut StackStats) {
+    let parts: Vec<[u64; 5]> = columns
+        .par_iter()
+        .map(|column| {
+            let mut n = [0; 5];
+            for j in 0..ny {
+                for r in &column.records[column.range(j, width, planes.clone())] {
+                    let rejected = r.bits & REJECTED != 0;
+                    let came = r.bits & CAME_FLAGGED != 0;
+                    let good = r.bits & GOOD != 0;
+                    n[0] += 1;
+                    n[1] += u64::from(came);
+                    n[2] += u64::from(came || rejected);
+                    n[3] += u64::from(rejected && good);
+                    n[4] += u64::from(good && !rejected);
+                }
+            }
+            n
+        })
+        .collect();
+    for n in parts {
+        stats.in_grid += n[0];
+        stats.cosmic_in += n[1];
+        stats.cosmic_out += n[2];
+        stats.rejected += n[3];
+        stats.used += n[4];
+    }
+}
+
+/// Output of a window, used again for the next.
+#[derive(Default)]
+pub(super) struct SlabBuffers {
+    pub(super) data: Vec<f32>,
+    stat: Vec<f32>,
+    used: Option<Vec<u16>>,
+    rejected: Option<Vec<u16>>,
+}
+
+impl SlabBuffers {
+    pub(super) fn resize(&mut self, n: usize, counts: bool) {
+        self.data.resize(n, 0.0);
+        self.stat.resize(n, 0.0);
+        if counts {
+            self.used.get_or_insert_default().resize(n, 0);
+            self.rejected.get_or_insert_default().resize(n, 0);
+        }
+    }
+
+    pub(super) fn tiles(&mut self, n: usize) -> impl IndexedParallelIterator<Item = TileMut<'_>> {
+        let parts = self.data.len().div_ceil(n);
+        self.data
+            .par_chunks_mut(n)
+            .zip(self.stat.par_chunks_mut(n))
+            .zip(split(self.used.as_mut(), n, parts))
+            .zip(split(self.rejected.as_mut(), n, parts))
+            .map(|(((data, stat), used), rejected)| TileMut {
+                data,
+                stat,
+                used,
+                rejected,
+            })
+    }
+
+    pub(super) fn slab(&self, first_plane: usize, shape: [usize; 3]) -> Result<Slab<'_>, KernelError> {
+        fn view<T>(values: &[T], shape: [usize; 3]) -> Result<ArrayView3<'_, T>, KernelError> {
+            ArrayView3::from_shape(shape, values).map_err(|_| KernelError::Shape {
+                what: "slab",
+                found: values.len(),
+                expected: shape.iter().product(),
+            })
+        }
+        Ok(Slab {
+            first_plane,
+            data: view(&self.data, shape)?,
+            stat: view(&self.stat, shape)?,
+            used: self.used.as_deref().map(|v| view(v, shape)).transpose()?,
+            rejected: self.rejected.as_deref().map(|v| view(v, shape)).transpose()?,
+        })
+    }
+}
+
+/// Cuts the counts into tiles, or into as many absences.
+fn split(counts: Option<&mut Vec<u16>>, n: usize, parts: usize) -> Vec<Option<&mut [u16]>> {
+    match counts {
+        Some(counts) => counts.chunks_mut(n).map(Some).collect(),
+        None => (0..parts).map(|_| None).collect(),
+    }
+}
