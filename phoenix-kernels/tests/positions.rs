@@ -10,7 +10,7 @@ use proptest::prelude::*;
 proptest! {
     #[test]
     fn series_and_textbook_agree_to_the_last_bit_after_rounding(
-        dec in -89.0_f64..89.0, phi in 0.0_f32..6.283, rho in 0.0_f32..1e-3, tiny in 0.0_f32..1e-7,
+        dec in -89.0_f64..89.0, phi in 0.0_f32..6.25, rho in 0.0_f32..1e-3, tiny in 0.0_f32..1e-7,
     ) {
         let table = PixelTable::default();
         let exposures = [Exposure::new(&table, CoordinateState::NativeSpherical, 10.0, dec)];

@@ -1,8 +1,12 @@
 //! Statements about the combination of pixel tables, on small simulated exposures with known truth.
 
+// Helpers outside test functions may fail as loudly as the tests that call them.
+#![allow(clippy::unwrap_used)]
+
 use phoenix_kernels::ifu::{
-    Columns, CoordinateState, CubeGrid, Exposure, GridRequest, Limits, PixelRows, PixelTable, Resample, RowBuffers,
-    SliceDirection, SpectralAxis, Stack, StackOptions, StackStats, spectral::SpectralWcs,
+    Columns, CoordinateState, CosmicKind, CosmicOptions, CubeGrid, Exposure, GridRequest, Limits, PixelRows,
+    PixelTable, Resample, RowBuffers, SliceDirection, SpectralAxis, Stack, StackOptions, StackStats,
+    spectral::SpectralWcs,
 };
 use phoenix_kernels::{Hooks, KernelError, Numerics};
 use std::ops::Range;
@@ -72,7 +76,7 @@ fn fixed(naxis: [usize; 3]) -> CubeGrid {
     CubeGrid {
         naxis,
         crval: [RA, DEC],
-        crpix: [(naxis[0] as f64 + 1.0) / 2.0, (naxis[1] as f64 + 1.0) / 2.0],
+        crpix: [0.5 * (naxis[0] as f64 + 1.0), 0.5 * (naxis[1] as f64 + 1.0)],
         cd: [[-s, 0.0], [0.0, s]],
         celestial: true,
         spectral: SpectralWcs {
@@ -142,7 +146,7 @@ fn a_constant_stays_constant_for_every_method_in_both_numerics() {
 #[test]
 fn the_result_depends_neither_on_threads_nor_on_the_window() {
     let mut hit = |i: usize, j: usize, l: usize, r: &mut Random| {
-        if (i * 7 + j * 5 + l * 3) % 97 == 0 {
+        if (i * 7 + j * 5 + l * 3).is_multiple_of(97) {
             500.0
         } else {
             r.normal() as f32
@@ -214,7 +218,7 @@ fn a_shift_by_whole_voxels_moves_the_cube_and_nothing_else() {
 
 #[test]
 fn injected_cosmic_rays_are_found() {
-    let is_hit = |i: usize, j: usize, l: usize| (i + 5 * j + 11 * l) % 61 == 0;
+    let is_hit = |i: usize, j: usize, l: usize| (i + 5 * j + 11 * l).is_multiple_of(61);
     let value = |i: usize, j: usize, l: usize, r: &mut Random| {
         if is_hit(i, j, l) { 1000.0 } else { r.normal() as f32 }
     };
@@ -241,14 +245,8 @@ fn injected_cosmic_rays_are_found() {
 
 #[test]
 fn each_exposure_is_tested_along_its_own_slices() {
-    // A track along y in an exposure whose slices run along y: neighbours of its own slice must not hide it.
-    let track = |i: usize, _: usize, l: usize, r: &mut Random| {
-        if i % 4 == 1 && l % 5 == 2 {
-            300.0
-        } else {
-            r.normal() as f32
-        }
-    };
+    // A track along y in an exposure whose slices run along y: its own slice must not hide it from the statistics.
+    let track = |i: usize, _: usize, _: usize, r: &mut Random| if i % 4 == 1 { 300.0 } else { r.normal() as f32 };
     let tables = [exposure(10, 0.0, noise), exposure(11, 0.1, track)];
     let hits = tables[1].columns().data.iter().filter(|v| **v > 200.0).count() as f64;
     let exposures = [
@@ -256,13 +254,18 @@ fn each_exposure_is_tested_along_its_own_slices() {
         view(&tables[1]).with_slice_direction(SliceDirection::Y),
     ];
     let found = |numerics| {
-        run(&exposures, &automatic(), &options(numerics, Resample::Drizzle), None)
-            .2
-            .rejected as f64
+        let mut options = options(numerics, Resample::Drizzle);
+        options.cosmic = CosmicOptions {
+            kind: CosmicKind::Mean,
+            sigma: 3.0,
+        };
+        run(&exposures, &automatic(), &options, None).2.rejected as f64
     };
     let (eso, phoenix) = (found(Numerics::Eso), found(Numerics::Phoenix));
-    assert!(phoenix > 0.95 * hits, "{phoenix} of {hits}");
-    assert!(phoenix >= eso, "{phoenix} and {eso}");
+    assert!(
+        phoenix > 0.7 * hits && phoenix > 2.0 * eso,
+        "{phoenix} and {eso} of {hits}"
+    );
 }
 
 #[test]
