@@ -3,7 +3,7 @@
 //! The flow is one direction: rows ([`pixtable`]) of exposures ([`exposure`]) get sky positions ([`position`]), which
 //! give the grid ([`grid`], with [`celestial`] and [`spectral`]); blocks of rows are found by wavelength ([`index`]),
 //! gathered into the cells of a window ([`gather`]), tested for cosmic rays ([`cosmic`]), resampled ([`resample`]) and
-//! handed out as slabs ([`stack`]); [`image`] collapses slabs and [`covariance`] measures what the variance leaves out.
+//! handed out as slabs ([`stack`]); [`image`] collapses slabs and `covariance` measures what the variance leaves out.
 
 pub mod celestial;
 pub mod cosmic;
