@@ -307,7 +307,13 @@ fn count(values: &[f32], inner: [f32; 2], outer: [f32; 2]) -> [i32; 4] {
             lanes[3][k] += i32::from(v >= outer[0] && v <= outer[1]);
         }
     }
-    lanes.map(|l| l.iter().sum())
+    let mut sums = [0; 4];
+    for (sum, lane) in sums.iter_mut().zip(&lanes) {
+        for n in lane {
+            *sum += n;
+        }
+    }
+    sums
 }
 
 /// Returns the limit of a sample, or `None` where it has fewer than three values or nothing up to `highest` is above it.

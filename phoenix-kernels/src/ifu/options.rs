@@ -24,7 +24,7 @@ pub struct StackOptions {
     /// Wavelengths kept, Angstrom, both ends included.
     pub lambda_range: [f64; 2],
     /// Size of an input pixel along x and y in degrees (or pixels), from the linear part of the first exposure's header
-    /// ([`grid::spatial_scale`]); the output voxel's where `None`.
+    /// ([`super::grid::spatial_scale`]); the output voxel's where `None`.
     pub pixel_scale: Option<[f64; 2]>,
     /// Size of an input pixel along wavelength, Angstrom.
     pub pixel_height: f64,
