@@ -177,7 +177,7 @@ fn a_bad_block_is_told_and_the_other_block_reaches_the_archive() {
         }
         let delivered = names(&stage.store().join("products"));
         assert!(
-            delivered.iter().any(|name| name.contains("MU_SCBC")),
+            delivered.iter().any(|name| name.contains("MU_SCBS")),
             "{}: {delivered:?}",
             case.name
         );

@@ -78,7 +78,10 @@ fn a_person_decides_and_the_run_goes_on() {
     assert_eq!(job(&document, "_pst:")["halt"]["because"], "satellite trail");
     let delivered = names(&stage.store().join("products"));
     assert_eq!(
-        delivered.iter().filter(|name| name.contains("MU_SCBC")).count(),
+        delivered
+            .iter()
+            .filter(|name| name.contains("MU_SCB") && name.ends_with(".fits"))
+            .count(),
         1,
         "{delivered:?}"
     );

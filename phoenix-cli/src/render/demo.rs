@@ -21,15 +21,16 @@ pub(crate) fn demo(report: &DemoReport) -> String {
     );
     for cube in &report.cubes {
         text.push_str(&block(cube));
-    }
-    if let Some(cosmics) = &report.cosmics {
-        text.push_str(&rejection(cosmics));
+        // Rejection was measured on the block with several exposures.
+        if let Some(cosmics) = report.cosmics.as_ref().filter(|_| cube.n_exposures > 1) {
+            text.push_str(&rejection(cosmics));
+        }
     }
     for job in report.run.jobs.iter().filter(|job| !job.is_done()) {
         let because = job.because().unwrap_or_default();
         text.push_str(&format!("\n{} {} {because}", style("✘").red(), job.job));
     }
-    text.push_str(&format!("\n\narchive  {}", report.archive.display()));
+    text.push_str(&format!("\narchive  {}", report.archive.display()));
     if let Some(page) = &report.run.page {
         text.push_str(&format!("\nreport   {}", style(page).underlined()));
     }

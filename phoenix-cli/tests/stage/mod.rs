@@ -12,28 +12,28 @@ use phoenix::sim::night::{SimulatedNight, demo};
 use serde_json::Value;
 
 /// The night of the simulated store.
-pub const NIGHT: &str = "2016-05-01";
+pub(crate) const NIGHT: &str = "2016-05-01";
 
 /// The simulated night, made once per test binary.
-pub fn night() -> &'static SimulatedNight {
+pub(crate) fn night() -> &'static SimulatedNight {
     static NIGHT: OnceLock<SimulatedNight> = OnceLock::new();
     NIGHT.get_or_init(|| demo(1))
 }
 
 /// A temporary folder with a store in it.
-pub struct Stage {
+pub(crate) struct Stage {
     folder: tempfile::TempDir,
 }
 
 /// What a command ended with.
 #[derive(Debug)]
-pub struct End {
+pub(crate) struct End {
     /// The exit code; absent after a signal.
-    pub code: Option<i32>,
+    pub(crate) code: Option<i32>,
     /// Standard output.
-    pub out: String,
+    pub(crate) out: String,
     /// Standard error.
-    pub err: String,
+    pub(crate) err: String,
 }
 
 impl From<Output> for End {
@@ -48,12 +48,12 @@ impl From<Output> for End {
 
 impl End {
     /// Returns the one document on standard output.
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}\n{}", self.out, self.err))
     }
 
     /// Returns the document after checking the exit code.
-    pub fn json_with(&self, code: i32) -> Value {
+    pub(crate) fn json_with(&self, code: i32) -> Value {
         assert_eq!(self.code, Some(code), "{}\n{}", self.out, self.err);
         self.json()
     }
@@ -61,36 +61,36 @@ impl End {
 
 impl Stage {
     /// Returns an empty stage.
-    pub fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         Self {
             folder: tempfile::tempdir().expect("a temporary folder"),
         }
     }
 
     /// Returns a stage with the simulated night in its store.
-    pub fn with_night() -> Self {
+    pub(crate) fn with_night() -> Self {
         let stage = Self::empty();
         phoenix::demo::lay_down(night(), &stage.store()).expect("the night is laid down");
         stage
     }
 
     /// Returns the folder.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
     /// Returns the store.
-    pub fn store(&self) -> PathBuf {
+    pub(crate) fn store(&self) -> PathBuf {
         self.path().join("store")
     }
 
     /// Returns the folder of raw frames.
-    pub fn raw(&self) -> PathBuf {
+    pub(crate) fn raw(&self) -> PathBuf {
         self.store().join("raw/MUSE").join(NIGHT)
     }
 
     /// Returns the raw pixel tables of an observing block in order of time.
-    pub fn tables(&self, obs_id: i64) -> Vec<PathBuf> {
+    pub(crate) fn tables(&self, obs_id: i64) -> Vec<PathBuf> {
         let block = night().truth.block(obs_id).expect("the block exists");
         block
             .exposures
@@ -100,7 +100,7 @@ impl Stage {
     }
 
     /// Prepares the command, with the date pinned.
-    pub fn command(&self, words: &[&str]) -> Command {
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_phoenix"));
         command
             .args(words)
@@ -111,12 +111,12 @@ impl Stage {
     }
 
     /// Runs the command.
-    pub fn phoenix(&self, words: &[&str]) -> End {
+    pub(crate) fn phoenix(&self, words: &[&str]) -> End {
         self.command(words).output().expect("the command runs").into()
     }
 
     /// Returns the words of a run of the night into `out`.
-    pub fn run_words<'a>(out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    pub(crate) fn run_words<'a>(out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
         let mut words = vec![
             "run",
             "--instrument",
@@ -138,13 +138,13 @@ impl Stage {
     }
 
     /// Runs the night into `out`.
-    pub fn run(&self, out: &str, more: &[&str]) -> End {
+    pub(crate) fn run(&self, out: &str, more: &[&str]) -> End {
         self.phoenix(&Self::run_words(out, more))
     }
 }
 
 /// Returns every file below a folder by its relative path, with its content.
-pub fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+pub(crate) fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut folders = vec![folder.to_path_buf()];
     while let Some(next) = folders.pop() {
@@ -162,12 +162,12 @@ pub fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 }
 
 /// Returns the names of every file below a folder.
-pub fn names(folder: &Path) -> Vec<String> {
+pub(crate) fn names(folder: &Path) -> Vec<String> {
     files(folder).into_keys().collect()
 }
 
 /// Returns the jobs of a run's document by a part of their name.
-pub fn job<'a>(document: &'a Value, part: &str) -> &'a Value {
+pub(crate) fn job<'a>(document: &'a Value, part: &str) -> &'a Value {
     let jobs = document["jobs"].as_array().expect("jobs");
     let found = jobs
         .iter()

@@ -26,11 +26,22 @@ impl Line {
         if waiting.is_empty() {
             return Ok(());
         }
+        self.make_local_target()?;
         let store = super::plan::open_store(&self.settings.deliver_to)?;
         let ingestor = self
             .instrument
             .ingestor(Arc::new(ObjectTransport::new(Arc::new(store))));
         self.for_each(Step::Ingest, waiting, |record| self.deliver(record, &*ingestor))
+    }
+
+    /// Makes the folder of a local store that receives for the first time.
+    fn make_local_target(&self) -> Result<(), LineError> {
+        let target = self.settings.deliver_to.as_str();
+        let path = target.strip_prefix("file://").unwrap_or(target);
+        if path.contains("://") {
+            return Ok(());
+        }
+        std::fs::create_dir_all(path).map_err(LineError::folder(path, "made"))
     }
 
     fn deliver(&self, record: &mut JobRecord, ingestor: &dyn Ingestor) -> Result<(), Fault> {
