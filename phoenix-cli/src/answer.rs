@@ -45,13 +45,13 @@ impl Answer {
 /// Prints an answer or a failure and returns the exit code.
 ///
 /// A reader that went away (`phoenix status | head -1`) is no error.
-pub(crate) fn print(end: Result<Answer, Failure>, output: Output) -> ExitCode {
-    let exit = match &end {
+pub(crate) fn print(end: &Result<Answer, Failure>, output: Output) -> ExitCode {
+    let exit = match end {
         Ok(answer) => answer.exit,
         Err(failure) => failure.exit,
     };
     if output.json {
-        let document = match &end {
+        let document = match end {
             Ok(answer) => answer.document.clone(),
             Err(failure) => json!({"error": failure.chain, "hint": failure.hint, "exit": failure.exit.code()}),
         };
@@ -59,7 +59,7 @@ pub(crate) fn print(end: Result<Answer, Failure>, output: Output) -> ExitCode {
         let _ = writeln!(std::io::stdout(), "{text}");
         return exit.code().into();
     }
-    match &end {
+    match end {
         Ok(answer) if answer.text.is_empty() || (output.quiet && answer.exit == Exit::Good) => {}
         Ok(answer) => {
             let _ = writeln!(std::io::stdout(), "{}", answer.text.trim_end());

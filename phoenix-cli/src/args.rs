@@ -197,7 +197,7 @@ pub(crate) struct ReviewArgs {
 /// The commands of `sdp`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum SdpCommand {
-    /// Check files; one line per finding, FILE:PLACE: severity: rule-id: KEYWORD: message
+    /// Check files; one line per finding: `FILE:PLACE: severity: rule-id: KEYWORD: message`
     Validate(ValidateArgs),
 }
 

@@ -90,10 +90,10 @@ fn option(line: &mut RecipeLine, name: &str, value: String) -> Result<(), String
     match name {
         "numerics" => line.numerics = value.parse().map_err(|error| format!("--numerics: {error}"))?,
         "memory" => {
-            line.machine.memory = Some(crate::size::parse(&value).map_err(|error| format!("--memory: {error}"))?)
+            line.machine.memory = Some(crate::size::parse(&value).map_err(|error| format!("--memory: {error}"))?);
         }
         "threads" => {
-            line.machine.threads = Some(crate::args::threads(&value).map_err(|error| format!("--threads: {error}"))?)
+            line.machine.threads = Some(crate::args::threads(&value).map_err(|error| format!("--threads: {error}"))?);
         }
         "out" => line.out = Some(value.into()),
         name if RESERVED.contains(&name) => return Err(format!("option --{name} takes no value")),

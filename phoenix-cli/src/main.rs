@@ -23,5 +23,5 @@ fn main() -> ExitCode {
         .collect();
     let output = args::Output::scan(&words);
     let end = cmd::dispatch(&words, output);
-    answer::print(end, output)
+    answer::print(&end, output)
 }

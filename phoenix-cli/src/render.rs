@@ -10,6 +10,8 @@ pub(crate) use plan::plan;
 pub(crate) use recipe::{recipe_help, recipe_list, recipe_run};
 pub(crate) use status::{review_list, status};
 
+use std::fmt::Write as _;
+
 use console::style;
 
 use crate::failure::Failure;
@@ -23,10 +25,10 @@ pub(crate) fn failure(failure: &Failure) -> String {
         } else {
             "  because".to_owned()
         };
-        text.push_str(&format!("{lead}: {}\n", message.replace('\n', "\n    ")));
+        let _ = writeln!(text, "{lead}: {}", message.replace('\n', "\n    "));
     }
     if let Some(hint) = &failure.hint {
-        text.push_str(&format!("{}: {hint}\n", style("hint").cyan().for_stderr()));
+        let _ = writeln!(text, "{}: {hint}", style("hint").cyan().for_stderr());
     }
     text
 }

@@ -92,13 +92,11 @@ fn expand(path: &str, line: usize, variable: &dyn Fn(&str) -> Option<String>) ->
     let mut rest = path;
     while let Some((before, after)) = rest.split_once('$') {
         expanded.push_str(before);
-        let (name, tail) = match after.strip_prefix('{').and_then(|inner| inner.split_once('}')) {
-            Some(parts) => parts,
-            None => {
-                let is_end = |c: char| !(c.is_ascii_alphanumeric() || c == '_');
-                after.split_at(after.find(is_end).unwrap_or(after.len()))
-            }
-        };
+        let braced = after.strip_prefix('{').and_then(|inner| inner.split_once('}'));
+        let (name, tail) = braced.unwrap_or_else(|| {
+            let is_end = |c: char| !(c.is_ascii_alphanumeric() || c == '_');
+            after.split_at(after.find(is_end).unwrap_or(after.len()))
+        });
         let value = variable(name).ok_or_else(|| SofError::Variable {
             line,
             name: name.to_owned(),

@@ -35,7 +35,7 @@ pub(crate) fn dispatch(words: &[String], output: Output) -> Result<Answer, Failu
         let line = grammar::recipe_line(&free).map_err(|error| {
             Failure::message(Exit::Usage, error).with_hint("phoenix recipe NAME --help lists what it can be told")
         })?;
-        return recipe::run(line, output);
+        return recipe::run(&line, output);
     }
     let cli = match Cli::try_parse_from(std::iter::once("phoenix".to_owned()).chain(words.iter().cloned())) {
         Ok(cli) => cli,
@@ -43,7 +43,7 @@ pub(crate) fn dispatch(words: &[String], output: Output) -> Result<Answer, Failu
     };
     match cli.command {
         Command::Demo(args) => demo::run(&args, output),
-        Command::Recipe => recipe::run(grammar::RecipeLine::default(), output),
+        Command::Recipe => recipe::run(&grammar::RecipeLine::default(), output),
         Command::Plan(args) => run::plan(&args, output),
         Command::Run(args) if args.dry_run => run::plan(&args, output),
         Command::Run(args) => run::run(&args, output),
@@ -64,7 +64,7 @@ fn parse_end(error: &clap::Error, output: Output) -> Result<Answer, Failure> {
                 error.render().ansi().to_string()
             };
             // Help was asked for, so it is printed even if quiet was asked for too.
-            print_help(&text, output)
+            Ok(print_help(&text, output))
         }
         _ => {
             let text = error.render().to_string();
@@ -74,13 +74,13 @@ fn parse_end(error: &clap::Error, output: Output) -> Result<Answer, Failure> {
     }
 }
 
-fn print_help(text: &str, output: Output) -> Result<Answer, Failure> {
+fn print_help(text: &str, output: Output) -> Answer {
     if !output.json {
         use std::io::Write;
         let _ = write!(std::io::stdout(), "{text}");
-        return Ok(Answer::good(json!({}), String::new()).silent());
+        return Answer::good(json!({}), String::new()).silent();
     }
-    Ok(Answer::good(json!({"help": text}), text.to_owned()))
+    Answer::good(json!({"help": text}), text.to_owned())
 }
 
 /// Returns the instruments that are built in.

@@ -13,7 +13,7 @@ use crate::grammar::RecipeLine;
 use crate::render;
 
 /// Lists recipes, explains one, or runs one.
-pub(crate) fn run(line: RecipeLine, output: Output) -> Result<Answer, Failure> {
+pub(crate) fn run(line: &RecipeLine, output: Output) -> Result<Answer, Failure> {
     let registry = super::registry()?;
     let Some(name) = &line.name else {
         if line.list || line.help {

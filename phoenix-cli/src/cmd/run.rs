@@ -50,7 +50,7 @@ pub(crate) fn run(args: &RunArgs, output: Output) -> Result<Answer, Failure> {
         None => line.run(),
     };
     report_answer(
-        report.map_err(|error| super::line_failure(&error, Exit::Findings))?,
+        &report.map_err(|error| super::line_failure(&error, Exit::Findings))?,
         args.step.is_some(),
     )
 }
@@ -72,24 +72,24 @@ pub(crate) fn resume(args: &ResumeArgs, output: Output) -> Result<Answer, Failur
     let report = line
         .run()
         .map_err(|error| super::line_failure(&error, Exit::Findings))?;
-    report_answer(report, false)
+    report_answer(&report, false)
 }
 
 /// Shows how a run stands; a run that is at work is not disturbed.
 pub(crate) fn status(args: &FolderArgs) -> Result<Answer, Failure> {
     let report = Line::peek(&args.out).map_err(|error| super::line_failure(&error, Exit::Usage))?;
-    report_answer(report, true)
+    report_answer(&report, true)
 }
 
 /// An unfinished run is a finding only if it was to be finished.
-pub(crate) fn report_answer(report: LineReport, may_be_open: bool) -> Result<Answer, Failure> {
+pub(crate) fn report_answer(report: &LineReport, may_be_open: bool) -> Result<Answer, Failure> {
     let is_good = if may_be_open {
         !report.is_faulty()
     } else {
         report.is_clean()
     };
     let exit = if is_good { Exit::Good } else { Exit::Findings };
-    Ok(Answer::good(document(&report)?, render::status(&report)).with_exit(exit))
+    Ok(Answer::good(document(report)?, render::status(report)).with_exit(exit))
 }
 
 fn document(value: &impl serde::Serialize) -> Result<Value, Failure> {
@@ -153,6 +153,9 @@ fn nights(args: &RunArgs) -> Result<Nights, Failure> {
     }
 }
 
+/// MJD of 1970-01-01, the origin of system time.
+const UNIX_ORIGIN_MJD: f64 = 40_587.0;
+
 /// The date that products carry: `SOURCE_DATE_EPOCH` where it is set, so that builds of products can be repeated.
 fn date() -> Result<String, Failure> {
     let seconds = match std::env::var("SOURCE_DATE_EPOCH") {
@@ -163,7 +166,5 @@ fn date() -> Result<String, Failure> {
             .duration_since(UNIX_EPOCH)
             .map_or(0.0, |since| since.as_secs().to_string().parse().unwrap_or(0.0)),
     };
-    // MJD of 1970-01-01, the origin of system time.
-    const UNIX_ORIGIN_MJD: f64 = 40_587.0;
     Ok(Mjd(UNIX_ORIGIN_MJD + seconds / 86_400.0).to_iso())
 }

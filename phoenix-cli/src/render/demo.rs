@@ -1,5 +1,7 @@
 //! The end of the demonstration as text.
 
+use std::fmt::Write as _;
+
 use console::style;
 use phoenix::demo::{BlockQuality, RejectionQuality};
 
@@ -28,11 +30,11 @@ pub(crate) fn demo(report: &DemoReport) -> String {
     }
     for job in report.run.jobs.iter().filter(|job| !job.is_done()) {
         let because = job.because().unwrap_or_default();
-        text.push_str(&format!("\n{} {} {because}", style("✘").red(), job.job));
+        let _ = write!(text, "\n{} {} {because}", style("✘").red(), job.job);
     }
-    text.push_str(&format!("\narchive  {}", report.archive.display()));
+    let _ = write!(text, "\narchive  {}", report.archive.display());
     if let Some(page) = &report.run.page {
-        text.push_str(&format!("\nreport   {}", style(page).underlined()));
+        let _ = write!(text, "\nreport   {}", style(page).underlined());
     }
     text + "\n"
 }

@@ -1,5 +1,7 @@
 //! Recipes and their parameters as text.
 
+use std::fmt::Write as _;
+
 use console::style;
 use phoenix::core::traits::{InputSpec, RecipeSpec};
 use phoenix::single::SingleReport;
@@ -23,10 +25,10 @@ pub(crate) fn recipe_help(spec: &RecipeSpec, defaults: &Value) -> String {
         spec.doc
     );
     for input in &spec.inputs {
-        text.push_str(&format!("  {:<24} {}\n", input.tag.as_str(), number(input)));
+        let _ = writeln!(text, "  {:<24} {}", input.tag.as_str(), number(input));
     }
     let outputs: Vec<&str> = spec.outputs.iter().map(phoenix::core::id::Tag::as_str).collect();
-    text.push_str(&format!("\nProducts:\n  {}\n\nParameters:\n", outputs.join(", ")));
+    let _ = write!(text, "\nProducts:\n  {}\n\nParameters:\n", outputs.join(", "));
     for param in &spec.params {
         let default = match defaults.get(&param.name) {
             None | Some(Value::Null) => "none".to_owned(),
@@ -34,13 +36,14 @@ pub(crate) fn recipe_help(spec: &RecipeSpec, defaults: &Value) -> String {
             Some(Value::String(text)) => text.clone(),
             Some(other) => other.to_string(),
         };
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             "  --{}={}  [{}]\n      {}\n",
             param.name, default, param.values, param.doc
-        ));
+        );
     }
     for reference in &spec.references {
-        text.push_str(&format!("\nSee {reference}"));
+        let _ = write!(text, "\nSee {reference}");
     }
     text + "\n"
 }

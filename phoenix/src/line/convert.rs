@@ -180,7 +180,7 @@ impl Line {
         let part = part_of(&path);
         let checked = phoenix_io::write_product(&part, product.clone())
             .map_err(|error| Fault::job(&error, error.status()))
-            .and_then(|_| check_file(&part, &product.name));
+            .and_then(|()| check_file(&part, &product.name));
         if let Err(fault) = checked {
             let _ = std::fs::remove_file(&part);
             return Err(fault);
