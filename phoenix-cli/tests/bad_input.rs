@@ -1,5 +1,7 @@
 //! Bad input: a clear error that names the frame, an exit code, nothing half-written, the rest of the night unharmed.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+
 mod stage;
 
 use std::path::Path;

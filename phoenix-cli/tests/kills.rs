@@ -1,5 +1,7 @@
 //! `kill -9` at random moments of a run, then `resume`: the same bits, nothing twice, nothing left over.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+
 mod stage;
 
 use std::collections::BTreeMap;

@@ -1,5 +1,7 @@
 //! `phoenix recipe`: the stand-in for `esorex NAME SOF`.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+
 mod stage;
 
 use phoenix::core::product::{PlaneSource, Product};

@@ -1,5 +1,7 @@
 //! Ctrl-C: exit code 130, nothing half-written, and `resume` goes on.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+
 mod stage;
 
 use std::process::Stdio;

@@ -289,13 +289,10 @@ fn unwanted(seed: u64) -> Vec<Observation> {
 /// The night log's comments and grades.
 fn info() -> String {
     let block = |ob_id: i64, target: &str, grade: &str, comments: &[(&str, &str)]| {
-        let comments: Vec<_> = comments
-            .iter()
-            .map(|(time, text)| json!({"time": time, "text": text}))
-            .collect();
+        let comments: Vec<_> = comments.iter().map(|(time, text)| format!("{time} {text}")).collect();
         json!({
-            "ob_id": ob_id,
-            "ob_name": format!("WFM-{target}"),
+            "obs_id": ob_id,
+            "name": format!("WFM-{target}"),
             "prog_id": "097.B-0001(A)",
             "grade": grade,
             "comments": comments,

@@ -1,5 +1,7 @@
 //! A real MUSE cube through quality control, preview, conversion, check and ingestion; its stale checksum is told.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+
 use std::path::Path;
 use std::sync::Arc;
 

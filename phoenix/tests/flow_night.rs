@@ -1,5 +1,7 @@
 //! A whole night from a simulated archive to ingested products, by the library alone.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
