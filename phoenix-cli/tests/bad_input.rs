@@ -126,7 +126,9 @@ const CASES: [Case; 8] = [
                     let HduData::Table(table) = &mut hdu.data else { continue };
                     for Column { data, .. } in table.columns.iter_mut().filter(|column| column.name == "DATE_OBS") {
                         if let ColumnData::Text(dates) = data {
-                            dates.iter_mut().for_each(|date| *date = date.replace("2016", "2017"));
+                            for date in dates {
+                                *date = date.replace("2016", "2017");
+                            }
                         }
                     }
                 }
@@ -256,6 +258,6 @@ fn a_full_disk_is_an_error_and_leaves_nothing_half_written() {
     assert_eq!(run.code, Some(1), "{}{}", run.out, run.err);
     assert!(run.out.to_lowercase().contains("space"), "{}{}", run.out, run.err);
     for name in after_run.keys() {
-        assert!(!name.contains(".part") && !name.ends_with(".fits"), "{name} is left");
+        assert!(!name.contains(".part") && !name.contains(".fits"), "{name} is left");
     }
 }

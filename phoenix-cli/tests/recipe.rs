@@ -4,7 +4,7 @@
 
 mod stage;
 
-use phoenix::core::product::{PlaneSource, Product};
+use phoenix::core::product::Product;
 use phoenix::io::read_product;
 use phoenix::sim::night::COMBINED_OBS_ID;
 use phoenix_testkit::peers;
