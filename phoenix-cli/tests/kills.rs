@@ -14,7 +14,7 @@ use stage::{Stage, files, job};
 struct Moments(u64);
 
 impl Moments {
-    /// Returns a number in 0..1 (Steele et al. 2014, SplitMix64).
+    /// Returns a number in 0..1 (Steele et al. 2014, `SplitMix64`).
     fn next(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
@@ -28,7 +28,7 @@ impl Moments {
 fn bits(stage: &Stage, run: &str, store: &str) -> BTreeMap<String, Vec<u8>> {
     let of = |folder: String| -> BTreeMap<String, Vec<u8>> {
         let place = stage.path().join(&folder);
-        files(&place).into_iter().map(|(name, bytes)| (name, bytes)).collect()
+        files(&place)
     };
     let mut all = BTreeMap::new();
     for (label, folder) in [
