@@ -59,7 +59,7 @@ fn ctrl_c_stops_a_run_that_resumes_to_the_same_products() {
 fn two_processes_never_work_on_one_run() {
     let stage = Stage::with_night();
     stage.run("run", &["--step", "plan"]).json_with(0);
-    let lock = phoenix::io::RunLock::acquire(&stage.path().join("run")).expect("the lock is free");
+    let lock = phoenix::io::RunLock::acquire(stage.path().join("run")).expect("the lock is free");
     let end = stage.phoenix(&["resume", "run"]);
     assert_eq!(end.code, Some(2), "{}", end.err);
     assert!(end.err.contains("held by another process"), "{}", end.err);
