@@ -28,6 +28,12 @@ fn run(store: &Path, folder: &Path, delivery: &Path, threads: usize, memory_byte
     line.run().expect("a report")
 }
 
+fn is_fits(name: &str) -> bool {
+    std::path::Path::new(name)
+        .extension()
+        .is_some_and(|extension| extension == "fits")
+}
+
 fn digests(report: &LineReport) -> BTreeMap<String, String> {
     let all = (report.jobs.iter()).flat_map(|job| {
         job.products
@@ -35,7 +41,7 @@ fn digests(report: &LineReport) -> BTreeMap<String, String> {
             .chain(&job.outputs)
             .map(move |product| (job, product))
     });
-    all.filter(|(_, product)| product.name.ends_with(".fits") || product.tag.as_str().starts_with("ANCILLARY"))
+    all.filter(|(_, product)| is_fits(&product.name) || product.tag.as_str().starts_with("ANCILLARY"))
         .map(|(job, product)| (format!("{}/{}", job.job, product.name), product.digest.to_string()))
         .collect()
 }

@@ -1,4 +1,5 @@
 //! A program that embeds PHOENIX: frames in, typed cubes and events out, no product file written.
+#![expect(clippy::print_stdout, reason = "an example shows what it gets")]
 mod frames;
 use std::{error::Error, sync::Arc};
 
