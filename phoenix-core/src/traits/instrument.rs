@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Associator, DatasetSelector, Ingestor, QcScorer, RecipeDyn};
+use super::{Associator, DatasetSelector, Ingestor, QcScorer, RecipeDyn, RecipeSpec};
 use crate::header::Header;
 use crate::id::{InstrumentId, Tag, TaskId};
 
@@ -55,6 +55,12 @@ pub trait Instrument: fmt::Debug + Send + Sync + 'static {
     fn tasks(&self) -> Vec<TaskId>;
     /// Returns the recipe of a task; `None` if this backend cannot execute it.
     fn recipe(&self, task: &TaskId) -> Option<&dyn RecipeDyn>;
+    /// Tells what the recipe of a task takes and makes, whoever runs it: an outside backend is built from this.
+    ///
+    /// `None` if the backend declares nothing for the task; then only its native recipe can be planned.
+    fn outline(&self, _task: &TaskId) -> Option<&RecipeSpec> {
+        None
+    }
     /// Returns the scorer for a kind of product.
     fn scorer(&self, tag: &Tag) -> Option<&dyn QcScorer>;
     /// Tells how a kind of product is delivered; `None` if it stays at home. The header decides between modes.
