@@ -2,6 +2,7 @@
 
 mod lzw;
 
+use std::borrow::Cow;
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -28,6 +29,22 @@ pub(super) fn unpack(source: Box<dyn Source>, file: &Path, limit: u64) -> Result
         _ => return Ok(source),
     };
     Ok(Box::new(BytesSource::new(bytes)))
+}
+
+/// Returns what the first bytes of a file hold, unpacked as far as they go; plain bytes come back as they are.
+///
+/// Archives are asked for the first bytes only, so a stream that is cut short is no fault here.
+pub fn unpack_leading(bytes: &[u8]) -> Cow<'_, [u8]> {
+    match *bytes {
+        [0x1f, 0x8b, ..] => {
+            let mut unpacked = Vec::new();
+            // A cut stream ends in an error after everything before the cut was given out.
+            let _ = MultiGzDecoder::new(bytes).read_to_end(&mut unpacked);
+            Cow::Owned(unpacked)
+        }
+        [0x1f, 0x9d, flags, ref codes @ ..] => Cow::Owned(lzw::decompress_leading(codes, flags)),
+        _ => Cow::Borrowed(bytes),
+    }
 }
 
 fn gunzip(source: &dyn Source, file: &Path, limit: u64) -> Result<Vec<u8>, FitsError> {

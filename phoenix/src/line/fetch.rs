@@ -67,7 +67,8 @@ impl Line {
             .map(|(location, digest)| FetchRequest { location, digest })
             .collect();
         let store = super::plan::open_store(&self.settings.archive)?;
-        let cache = self.folder.cache();
+        let cache =
+            std::path::absolute(self.folder.cache()).map_err(LineError::folder(self.folder.cache(), "found"))?;
         let options = FetchOptions::new();
         let transfers = fetch_all(&store, &requests, &cache, &options);
         // Dropping the transfers leaves no visible file, so that a stop need not wait for a slow archive.

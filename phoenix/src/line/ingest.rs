@@ -27,7 +27,7 @@ impl Line {
             return Ok(());
         }
         self.make_local_target()?;
-        let store = super::plan::open_store(&self.settings.deliver_to)?;
+        let store = super::plan::open_delivery(&self.settings.deliver_to)?;
         let ingestor = self
             .instrument
             .ingestor(Arc::new(ObjectTransport::new(Arc::new(store))));

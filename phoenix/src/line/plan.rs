@@ -11,6 +11,7 @@ use phoenix_core::plan::{Plan, Readiness};
 use phoenix_core::registry::Registry;
 use phoenix_core::traits::{Instrument, Selection};
 use phoenix_io::fits::card::parse_header;
+use phoenix_io::fits::unpack_leading;
 use serde_json::Value;
 
 use super::folder::{read_json, write_json, write_whole};
@@ -81,23 +82,33 @@ fn blocks(store: &Store, settings: &Settings, controls: &Controls) -> Result<Vec
     Ok(blocks)
 }
 
-/// Opens a store.
+/// Opens a store to read from; a folder must be there.
 pub(super) fn open_store(location: &str) -> Result<Store, LineError> {
-    Store::open(location, &StoreOptions::new()).map_err(|source| LineError::Store {
+    open(location, &StoreOptions::new())
+}
+
+/// Opens a store to deliver to; a folder is made if it is not there.
+pub(super) fn open_delivery(location: &str) -> Result<Store, LineError> {
+    open(location, &StoreOptions::new().with_create(true))
+}
+
+fn open(location: &str, options: &StoreOptions) -> Result<Store, LineError> {
+    Store::open(location, options).map_err(|source| LineError::Store {
         location: location.to_owned(),
         source,
     })
 }
 
-/// Decodes the primary header from the first bytes of a file.
+/// Decodes the primary header from the first bytes of a file, packed by gzip or `compress` or not.
 fn decode(_name: &str, bytes: &[u8], is_whole: bool) -> HeaderState {
     let damaged = |reason: &str| HeaderState::Damaged {
         reason: reason.to_owned(),
     };
+    let bytes = unpack_leading(bytes);
     if !b"SIMPLE  =".starts_with(&bytes[..bytes.len().min(9)]) {
         return damaged("it does not begin with SIMPLE");
     }
-    match parse_header(bytes) {
+    match parse_header(&bytes) {
         Some(header) => HeaderState::Read(header),
         None if is_whole => damaged("its primary header has no END"),
         None => HeaderState::NeedsMore,

@@ -44,6 +44,17 @@ pub(super) fn decompress(source: &dyn Source, file: &Path, flags: u8, limit: u64
     Ok(out)
 }
 
+/// Unpacks the codes of a `.Z` file as far as they go.
+pub(super) fn decompress_leading(codes: &[u8], flags: u8) -> Vec<u8> {
+    let mut out = Vec::new();
+    let max_bits = u32::from(flags & 0x1f);
+    if (MIN_BITS..=MAX_BITS).contains(&max_bits) {
+        let mut decoder = Decoder::new(codes, max_bits, flags & 0x80 != 0);
+        while matches!(decoder.step(&mut out), Ok(true)) {}
+    }
+    out
+}
+
 struct Decoder<'a> {
     codes: &'a [u8],
     /// The next bit to read.

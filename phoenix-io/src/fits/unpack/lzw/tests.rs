@@ -143,3 +143,12 @@ fn an_undefined_code_is_an_error_and_not_a_panic() {
     }
     assert_eq!(unpack(&[0x1f, 0x9d, 0x90]).unwrap(), b"");
 }
+
+#[test]
+fn the_leading_part_of_a_cut_file_is_unpacked_as_far_as_it_goes() {
+    let data: Vec<u8> = (0..20_000_u32).map(|n| (n * n % 251) as u8).collect();
+    let whole = compress(&data, 16, usize::MAX);
+    let part = super::super::unpack_leading(&whole[..whole.len() / 2]).into_owned();
+    assert!(part.len() > 1000 && part.len() < data.len());
+    assert!(part == data[..part.len()]);
+}
