@@ -20,6 +20,26 @@ pub enum Completeness {
     },
 }
 
+/// How much it matters that a frame was not taken.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Severity {
+    /// As expected: the frame is of no use here.
+    #[default]
+    Info,
+    /// Odd, but nothing is lost.
+    Warning,
+    /// Something is lost: a frame that should have been used cannot be.
+    Error,
+}
+
+impl Severity {
+    fn is_info(&self) -> bool {
+        *self == Self::Info
+    }
+}
+
 /// A frame that was seen and not taken.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct LeftOut {
@@ -27,6 +47,35 @@ pub struct LeftOut {
     pub frame: FrameId,
     /// Why.
     pub reason: String,
+    /// How much it matters.
+    #[serde(default, skip_serializing_if = "Severity::is_info")]
+    pub severity: Severity,
+}
+
+impl LeftOut {
+    /// Notes a frame that is of no use here, as expected.
+    pub fn info(frame: FrameId, reason: impl Into<String>) -> Self {
+        Self::new(frame, reason, Severity::Info)
+    }
+
+    /// Notes a frame whose absence is odd, though nothing is lost.
+    pub fn warning(frame: FrameId, reason: impl Into<String>) -> Self {
+        Self::new(frame, reason, Severity::Warning)
+    }
+
+    /// Notes a frame that should have been used and cannot be: a finding.
+    pub fn error(frame: FrameId, reason: impl Into<String>) -> Self {
+        Self::new(frame, reason, Severity::Error)
+    }
+
+    /// Notes a frame with its reason and how much it matters.
+    pub fn new(frame: FrameId, reason: impl Into<String>, severity: Severity) -> Self {
+        Self {
+            frame,
+            reason: reason.into(),
+            severity,
+        }
+    }
 }
 
 /// One unit of work: an observing block, a template, a single file.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use futures::StreamExt;
-use phoenix_core::dataset::LeftOut;
+use phoenix_core::dataset::{LeftOut, Severity};
 use phoenix_core::frame::Frame;
 use phoenix_core::header::Header;
 use phoenix_core::id::{FrameId, InstrumentId};
@@ -187,8 +187,11 @@ pub async fn list_frames(
         };
         let taken = match header {
             Ok(header) => accept(&header, place, query).map(|()| header),
-            Err(StoreError::Damaged { reason, .. }) => Err(Some(reason)),
-            Err(StoreError::NotFound { .. }) => Err(Some("it vanished while the store was listed".to_owned())),
+            Err(StoreError::Damaged { reason, .. }) => Err(Some((Severity::Error, reason))),
+            Err(StoreError::NotFound { .. }) => Err(Some((
+                Severity::Warning,
+                "it vanished while the store was listed".to_owned(),
+            ))),
             Err(error) => return Err(error),
         };
         match taken {
@@ -200,7 +203,7 @@ pub async fn list_frames(
                 header,
                 size_bytes: Some(object.size_bytes),
             }),
-            Err(Some(reason)) => listing.left_out.push(LeftOut { frame: id, reason }),
+            Err(Some((severity, reason))) => listing.left_out.push(LeftOut::new(id, reason, severity)),
             Err(None) => {}
         }
     }
@@ -213,7 +216,7 @@ pub async fn list_frames(
 }
 
 /// Takes a frame, passes it over silently (it belongs to another instrument or time), or says why it is left out.
-fn accept(header: &Header, place: Place, query: &FrameQuery) -> Result<(), Option<String>> {
+fn accept(header: &Header, place: Place, query: &FrameQuery) -> Result<(), Option<(Severity, String)>> {
     if let (Some(wanted), Ok(found)) = (&query.instrument, header.str("INSTRUME"))
         && wanted.as_str() != found
     {
@@ -224,12 +227,15 @@ fn accept(header: &Header, place: Place, query: &FrameQuery) -> Result<(), Optio
     }
     match time_of(header) {
         Some(time) if query.span.contains(time) => Ok(()),
-        Some(time) if place == Place::Night => Err(Some(format!(
-            "it was taken at {}, outside the night of its folder",
-            time.to_iso()
+        Some(time) if place == Place::Night => Err(Some((
+            Severity::Warning,
+            format!("it was taken at {}, outside the night of its folder", time.to_iso()),
         ))),
         Some(_) => Err(None),
-        None => Err(Some("it has neither MJD-OBS nor a readable DATE-OBS".to_owned())),
+        None => Err(Some((
+            Severity::Error,
+            "it has neither MJD-OBS nor a readable DATE-OBS".to_owned(),
+        ))),
     }
 }
 

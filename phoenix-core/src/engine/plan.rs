@@ -28,25 +28,23 @@ impl Engine {
         let mut left_out = Vec::new();
         let mut seen: Option<(FrameId, String)> = None;
         for frame in frames {
-            let mut leave_out = |reason: String| {
-                left_out.push(LeftOut {
-                    frame: frame.id.clone(),
-                    reason,
-                });
-            };
             if let Some((id, location)) = &seen
                 && *id == frame.id
             {
                 if *location != frame.location {
-                    leave_out(format!("{} has the same name as {location}", frame.location));
+                    let reason = format!("{} has the same name as {location}", frame.location);
+                    left_out.push(LeftOut::error(frame.id, reason));
                 }
                 continue;
             }
             seen = Some((frame.id.clone(), frame.location.clone()));
             match self.instrument.selector().classify(&frame) {
                 Ok(Some((tag, category))) => classified.push(ClassifiedFrame { frame, tag, category }),
-                Ok(None) => leave_out(format!("its kind is not known to {}", self.instrument.id())),
-                Err(error) => leave_out(error.to_string()),
+                Ok(None) => {
+                    let reason = format!("its kind is not known to {}", self.instrument.id());
+                    left_out.push(LeftOut::info(frame.id, reason));
+                }
+                Err(error) => left_out.push(LeftOut::error(frame.id, error.to_string())),
             }
         }
         Ok((classified, left_out))
@@ -156,10 +154,7 @@ impl Engine {
                 return Err(error.into());
             };
             classified.remove(place);
-            left_out.push(LeftOut {
-                frame: frame.clone(),
-                reason: error.to_string(),
-            });
+            left_out.push(LeftOut::error(frame.clone(), error.to_string()));
         }
     }
 
@@ -342,9 +337,9 @@ fn complete_left_out(left_out: Vec<LeftOut>, jobs: &[PlannedJob], classified: &[
         classified
             .iter()
             .filter(|frame| !used.contains(&frame.frame.id) && !mentioned.contains(&frame.frame.id))
-            .map(|frame| LeftOut {
-                frame: frame.frame.id.clone(),
-                reason: format!("no dataset uses a frame of kind {}", frame.tag),
+            .map(|frame| {
+                let reason = format!("no dataset uses a frame of kind {}", frame.tag);
+                LeftOut::info(frame.frame.id.clone(), reason)
             }),
     );
     complete.into_iter().collect()

@@ -127,10 +127,7 @@ pub(crate) fn calibrations(frames: Vec<ClassifiedFrame>, night: Option<Night>) -
             && !begins.is_some_and(|time| night.contains(time))
         {
             let reason = format!("it was not taken in the night {night}");
-            idle.push(LeftOut {
-                frame: member.frame.id.clone(),
-                reason,
-            });
+            idle.push(LeftOut::info(member.frame.id.clone(), reason));
             continue;
         }
         let text = |key: &str| member.frame.header.str(key).unwrap_or_default().to_owned();
@@ -159,10 +156,10 @@ pub(crate) fn calibrations(frames: Vec<ClassifiedFrame>, night: Option<Night>) -
                     .or_default()
                     .push(member);
             }
-            _ => idle.push(LeftOut {
-                frame: member.frame.id.clone(),
-                reason: format!("{tag} has no task of its own: it is offered to the association"),
-            }),
+            _ => idle.push(LeftOut::info(
+                member.frame.id.clone(),
+                format!("{tag} has no task of its own: it is offered to the association"),
+            )),
         }
     }
     for ((tag, mode, template), members) in groups {

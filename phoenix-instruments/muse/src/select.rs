@@ -11,7 +11,7 @@
 
 use std::collections::BTreeMap;
 
-use phoenix_core::dataset::{Completeness, Dataset, LeftOut, Selected};
+use phoenix_core::dataset::{Completeness, Dataset, LeftOut, Selected, Severity};
 use phoenix_core::frame::{Category, ClassifiedFrame, Frame};
 use phoenix_core::header::Key;
 use phoenix_core::id::{FrameId, Tag};
@@ -143,11 +143,8 @@ impl DatasetSelector for MuseSelector {
         let mut ordered: Vec<&ClassifiedFrame> = frames.iter().collect();
         ordered.sort_by(|a, b| stamp(&a.frame).cmp(&stamp(&b.frame)).then(a.frame.id.cmp(&b.frame.id)));
         let mut selected = Selected::default();
-        let mut leave = |frame: &FrameId, reason: String| {
-            selected.left_out.push(LeftOut {
-                frame: frame.clone(),
-                reason,
-            });
+        let mut leave = |frame: &FrameId, reason: String, severity: Severity| {
+            selected.left_out.push(LeftOut::new(frame.clone(), reason, severity));
         };
         let mut groups: BTreeMap<GroupKey, Vec<ClassifiedFrame>> = BTreeMap::new();
         let mut calibrations = Vec::new();
@@ -156,10 +153,13 @@ impl DatasetSelector for MuseSelector {
             match member.category {
                 Category::RawCalib if start(&member.frame).is_some() => calibrations.push(member.clone()),
                 Category::Science => match fault(member) {
-                    Some(reason) => leave(&member.frame.id, reason),
+                    Some(reason) => leave(&member.frame.id, reason, Severity::Error),
                     None => exposures.push(member.clone()),
                 },
-                category => leave(&member.frame.id, idle_reason(&member.tag, category)),
+                category => {
+                    let (reason, severity) = idle_reason(&member.tag, category);
+                    leave(&member.frame.id, reason, severity);
+                }
             }
         }
         for member in distinct(exposures, &mut leave) {
@@ -191,17 +191,23 @@ impl DatasetSelector for MuseSelector {
     }
 }
 
-fn idle_reason(tag: &Tag, category: Category) -> String {
+fn idle_reason(tag: &Tag, category: Category) -> (String, Severity) {
     match category {
-        Category::Master => format!("{tag} is a calibration: it is offered to the association"),
-        Category::RawCalib => format!("{tag} has no time: it cannot be grouped"),
-        Category::Product => format!("{tag} is a product: nothing is made of it here"),
-        _ => format!("{tag} is neither science nor calibration"),
+        Category::Master => (
+            format!("{tag} is a calibration: it is offered to the association"),
+            Severity::Info,
+        ),
+        Category::RawCalib => (format!("{tag} has no time: it cannot be grouped"), Severity::Error),
+        Category::Product => (
+            format!("{tag} is a product: nothing is made of it here"),
+            Severity::Info,
+        ),
+        _ => (format!("{tag} is neither science nor calibration"), Severity::Info),
     }
 }
 
 /// Keeps one frame of each `DATE-OBS`: the reduced one, then the first by name.
-fn distinct(members: Vec<ClassifiedFrame>, leave: &mut impl FnMut(&FrameId, String)) -> Vec<ClassifiedFrame> {
+fn distinct(members: Vec<ClassifiedFrame>, leave: &mut impl FnMut(&FrameId, String, Severity)) -> Vec<ClassifiedFrame> {
     let mut kept: Vec<ClassifiedFrame> = Vec::new();
     let mut members = members;
     let is_raw = |member: &ClassifiedFrame| member.tag.as_str() != "PIXTABLE_REDUCED";
@@ -210,15 +216,16 @@ fn distinct(members: Vec<ClassifiedFrame>, leave: &mut impl FnMut(&FrameId, Stri
         match kept.last() {
             Some(last) if stamp(&last.frame) == stamp(&member.frame) => {
                 let date = stamp(&member.frame);
-                let reason = if is_raw(&member) && !is_raw(last) {
-                    format!("reduced already: {} is its pixel table", last.frame.id)
+                if is_raw(&member) && !is_raw(last) {
+                    let reason = format!("reduced already: {} is its pixel table", last.frame.id);
+                    leave(&member.frame.id, reason, Severity::Info);
                 } else {
-                    format!(
+                    let reason = format!(
                         "key DATE-OBS is {date} as in {}: the same exposure would count twice",
                         last.frame.id
-                    )
-                };
-                leave(&member.frame.id, reason);
+                    );
+                    leave(&member.frame.id, reason, Severity::Error);
+                }
             }
             _ => kept.push(member),
         }
@@ -230,7 +237,7 @@ fn distinct(members: Vec<ClassifiedFrame>, leave: &mut impl FnMut(&FrameId, Stri
 fn in_night(
     members: Vec<ClassifiedFrame>,
     night: Option<Night>,
-    leave: &mut impl FnMut(&FrameId, String),
+    leave: &mut impl FnMut(&FrameId, String, Severity),
 ) -> Vec<ClassifiedFrame> {
     let Some(night) = night else { return members };
     let begins = members.first().and_then(|member| start(&member.frame));
@@ -241,13 +248,17 @@ fn in_night(
         leave(
             &member.frame.id,
             format!("its template does not begin in the night {night}"),
+            Severity::Info,
         );
     }
     Vec::new()
 }
 
 /// Of several tables keeps those in the state that can be combined; a single one may be in any.
-fn one_state(members: Vec<ClassifiedFrame>, leave: &mut impl FnMut(&FrameId, String)) -> Vec<ClassifiedFrame> {
+fn one_state(
+    members: Vec<ClassifiedFrame>,
+    leave: &mut impl FnMut(&FrameId, String, Severity),
+) -> Vec<ClassifiedFrame> {
     if members.len() < 2 {
         return members;
     }
@@ -262,6 +273,7 @@ fn one_state(members: Vec<ClassifiedFrame>, leave: &mut impl FnMut(&FrameId, Str
                 "coordinates are {state}: {COMBINE} takes {} only",
                 TableState::Projected.words()
             ),
+            Severity::Error,
         );
     }
     kept
