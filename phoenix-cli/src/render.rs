@@ -13,6 +13,7 @@ pub(crate) use status::{review_list, status};
 use std::fmt::Write as _;
 
 use console::style;
+use phoenix::core::dataset::{LeftOut, Severity};
 
 use crate::failure::Failure;
 
@@ -31,6 +32,14 @@ pub(crate) fn failure(failure: &Failure) -> String {
         let _ = writeln!(text, "{}: {hint}", style("hint").cyan().for_stderr());
     }
     text
+}
+
+/// Writes one frame that was not used; what is lost stands out.
+fn left_out_line(left: &LeftOut) -> String {
+    match left.severity {
+        Severity::Error => format!("  {} {}: {}", style("lost").red().bold(), left.frame, left.reason),
+        _ => format!("  {}: {}", left.frame, left.reason),
+    }
 }
 
 /// Returns "1 frame" or "2 frames".

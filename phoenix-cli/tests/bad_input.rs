@@ -172,13 +172,7 @@ fn a_bad_block_is_told_and_the_other_block_reaches_the_archive() {
         (case.damage)(&stage);
         let end = stage.run("run", &[]);
         let document = end.json();
-        // The block of four fails, or its good exposures are combined and the bad one is named as left out.
-        let is_named = document["left_out"].to_string().contains("02:00:23.417");
-        assert!(
-            end.code == Some(1) || (end.code == Some(0) && is_named),
-            "{}: {document:#}",
-            case.name
-        );
+        assert_eq!(end.code, Some(1), "{}: {document:#}", case.name);
         assert_eq!(job(&document, "_pst:")["stage"], "ingested", "{}", case.name);
         let text = document.to_string();
         for word in case.says {

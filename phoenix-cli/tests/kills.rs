@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use stage::{Stage, files, job};
+use stage::{Stage, files, job, names};
 
 /// A small generator for moments; its seed is printed with a failure.
 struct Moments(u64);
@@ -106,6 +106,11 @@ fn a_killed_run_resumes_to_the_same_bits_and_does_nothing_twice() {
             assert!(found[name] == *bytes, "{context}: {name} differs");
         }
         assert_eq!(files(&stage.path().join(&run)).len(), n_files, "{context}: stray files");
+        assert_eq!(
+            names(&stage.path().join(&store)),
+            names(&stage.path().join("quiet-store")),
+            "{context}: ledger or leavings in the archive"
+        );
         let begun = |document: &serde_json::Value| {
             ["_tpl:", "_pst:"].map(|part| job(document, part)["attempts"].as_u64().expect("attempts"))
         };

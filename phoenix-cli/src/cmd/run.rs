@@ -2,6 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use phoenix::core::dataset::Severity;
 use phoenix::core::plan::Plan;
 use phoenix::core::unit::{Mjd, Night};
 use phoenix::line::{Line, LineReport, Nights, Settings, Step, plan as plan_line};
@@ -24,12 +25,7 @@ pub(crate) fn plan(args: &RunArgs, output: Output) -> Result<Answer, Failure> {
             .jobs
             .retain(|job| args.jobs.iter().any(|wanted| wanted == job.id.as_str()));
     }
-    let exit = if planned.is_executable() {
-        Exit::Good
-    } else {
-        Exit::Findings
-    };
-    Ok(Answer::good(document(&planned)?, render::plan(&planned)).with_exit(exit))
+    planned_answer(&planned)
 }
 
 /// Runs the line, or one step of it.
@@ -56,7 +52,8 @@ pub(crate) fn run(args: &RunArgs, output: Output) -> Result<Answer, Failure> {
 }
 
 fn planned_answer(plan: &Plan) -> Result<Answer, Failure> {
-    let exit = if plan.is_executable() {
+    let is_lost = plan.left_out.iter().any(|left| left.severity == Severity::Error);
+    let exit = if plan.is_executable() && !is_lost {
         Exit::Good
     } else {
         Exit::Findings

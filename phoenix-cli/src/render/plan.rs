@@ -21,9 +21,7 @@ pub(crate) fn plan(plan: &Plan) -> String {
     if !plan.left_out.is_empty() {
         lines.push(String::new());
         lines.push(format!("left out: {}", count(plan.left_out.len(), "frame")));
-        for left in &plan.left_out {
-            lines.push(format!("  {}: {}", left.frame, left.reason));
-        }
+        lines.extend(plan.left_out.iter().map(super::left_out_line));
     }
     lines.join("\n") + "\n"
 }

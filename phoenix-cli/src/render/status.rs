@@ -20,12 +20,7 @@ pub(crate) fn status(report: &LineReport) -> String {
     }
     if !report.left_out.is_empty() {
         lines.push(format!("left out: {}", count(report.left_out.len(), "frame")));
-        lines.extend(
-            report
-                .left_out
-                .iter()
-                .map(|left| format!("  {}: {}", left.frame, left.reason)),
-        );
+        lines.extend(report.left_out.iter().map(super::left_out_line));
     }
     if let Some(page) = &report.page {
         lines.push(format!("report: {page}"));

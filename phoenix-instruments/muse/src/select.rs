@@ -103,13 +103,27 @@ pub(crate) fn complete(
     }
 }
 
-/// Why an exposure cannot be used at all.
-fn fault(member: &ClassifiedFrame) -> Option<String> {
+/// Why an exposure cannot be used at all, and whether something is lost by it.
+fn fault(member: &ClassifiedFrame) -> Option<(String, Severity)> {
     let header = &member.frame.header;
     let mode = header.str("INS.MODE").unwrap_or_default();
     if !mode.is_empty() && !MODES.contains(&mode) {
-        return Some(format!("instrument mode {mode} is not one of {}", MODES.join(", ")));
+        let reason = format!("instrument mode {mode} is not one of {}", MODES.join(", "));
+        return Some((reason, Severity::Info));
     }
+    if let Ok(catg) = header.str("DPR.CATG")
+        && member.tag.as_str() == "PIXTABLE_REDUCED"
+        && catg != "SCIENCE"
+    {
+        let reason = format!("key DPR.CATG is {catg}: only SCIENCE exposures become cubes");
+        return Some((reason, Severity::Info));
+    }
+    damage(member).map(|reason| (reason, Severity::Error))
+}
+
+/// Why a science exposure that should become a cube cannot.
+fn damage(member: &ClassifiedFrame) -> Option<String> {
+    let header = &member.frame.header;
     if start(&member.frame).is_none() || header.str("DATE-OBS").is_err() {
         return Some("key DATE-OBS is missing or no time: the exposure has no identity".to_owned());
     }
@@ -120,18 +134,12 @@ fn fault(member: &ClassifiedFrame) -> Option<String> {
         }
         Ok(_) => {}
     }
-    if member.tag.as_str() != "PIXTABLE_REDUCED" {
-        return None;
+    match header.str("EXTNAME") {
+        Ok(name) if member.tag.as_str() == "PIXTABLE_REDUCED" => {
+            Some(format!("table of the single IFU {name}: tables must be merged first"))
+        }
+        _ => None,
     }
-    if let Ok(catg) = header.str("DPR.CATG")
-        && catg != "SCIENCE"
-    {
-        return Some(format!("key DPR.CATG is {catg}: only SCIENCE exposures become cubes"));
-    }
-    if let Ok(name) = header.str("EXTNAME") {
-        return Some(format!("table of the single IFU {name}: tables must be merged first"));
-    }
-    None
 }
 
 impl DatasetSelector for MuseSelector {
@@ -153,7 +161,7 @@ impl DatasetSelector for MuseSelector {
             match member.category {
                 Category::RawCalib if start(&member.frame).is_some() => calibrations.push(member.clone()),
                 Category::Science => match fault(member) {
-                    Some(reason) => leave(&member.frame.id, reason, Severity::Error),
+                    Some((reason, severity)) => leave(&member.frame.id, reason, severity),
                     None => exposures.push(member.clone()),
                 },
                 category => {

@@ -297,10 +297,18 @@ pub struct Settings {
     pub params: BTreeMap<TaskId, serde_json::Map<String, serde_json::Value>>,
 }
 
+/// Makes a plain path absolute, so that a run can be resumed from anywhere.
+fn anchored(location: String) -> String {
+    if location.contains("://") {
+        return location;
+    }
+    std::path::absolute(&location).map_or(location, |path| path.display().to_string())
+}
+
 impl Settings {
     /// Returns settings that read and deliver to one store, with all other choices at their default.
     pub fn new(instrument: impl Into<InstrumentId>, nights: Nights, archive: impl Into<String>) -> Self {
-        let archive = archive.into();
+        let archive = anchored(archive.into());
         Self {
             instrument: instrument.into(),
             nights,
@@ -316,7 +324,7 @@ impl Settings {
     /// Delivers to another store.
     #[must_use]
     pub fn with_delivery(mut self, deliver_to: impl Into<String>) -> Self {
-        self.deliver_to = deliver_to.into();
+        self.deliver_to = anchored(deliver_to.into());
         self
     }
 

@@ -18,9 +18,12 @@ pub struct RunFolder {
 }
 
 impl RunFolder {
-    /// Names a folder; nothing is made.
+    /// Names a folder by its absolute path, so that a run can be resumed from anywhere; nothing is made.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        let root = root.into();
+        Self {
+            root: std::path::absolute(&root).unwrap_or(root),
+        }
     }
 
     /// Returns the folder itself.

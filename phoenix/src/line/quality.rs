@@ -107,10 +107,9 @@ impl Line {
         let path = Path::new(&product.location);
         let beside: Beside = read_json(&path.with_file_name(provenance_name(&product.name)))?;
         let mut record = beside.provenance;
-        let root = std::path::absolute(self.folder.root()).map_err(LineError::folder(self.folder.root(), "found"))?;
         for frame in record.raw.iter_mut().chain(&mut record.calib) {
             // Inputs that the run itself brought or made are kept relative to its folder.
-            frame.location = root.join(&frame.location).display().to_string();
+            frame.location = self.folder.root().join(&frame.location).display().to_string();
         }
         Ok(record)
     }

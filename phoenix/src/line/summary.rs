@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use phoenix_core::caveat::Caveat;
-use phoenix_core::dataset::LeftOut;
+use phoenix_core::dataset::{LeftOut, Severity};
 use phoenix_core::id::{DatasetId, InstrumentId, JobId, RecipeId, TaskId};
 use phoenix_core::plan::{InputSource, Plan, PlannedJob, Readiness};
 use phoenix_core::product::StoredProduct;
@@ -148,14 +148,19 @@ impl LineReport {
         }
     }
 
-    /// Tells whether every job has come to its end and nothing failed.
+    /// Tells whether every job has come to its end, nothing failed, and no frame was lost.
     pub fn is_clean(&self) -> bool {
-        self.jobs.iter().all(JobSummary::is_done)
+        self.jobs.iter().all(JobSummary::is_done) && self.lost().next().is_none()
     }
 
-    /// Tells whether a job failed, is blocked, or could never be done as planned.
+    /// Tells whether a job failed, is blocked, or could never be done as planned, or a frame was lost.
     pub fn is_faulty(&self) -> bool {
-        self.jobs.iter().any(JobSummary::is_faulty)
+        self.jobs.iter().any(JobSummary::is_faulty) || self.lost().next().is_some()
+    }
+
+    /// Returns the frames that should have been used and could not be.
+    pub fn lost(&self) -> impl Iterator<Item = &LeftOut> {
+        self.left_out.iter().filter(|left| left.severity == Severity::Error)
     }
 
     /// Returns the job of that name.
