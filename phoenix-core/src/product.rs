@@ -77,6 +77,8 @@ pub enum Pixels {
     I32(ArrayD<i32>),
     /// 16-bit integers.
     I16(ArrayD<i16>),
+    /// Unsigned 16-bit integers, as detectors count.
+    U16(ArrayD<u16>),
     /// Bytes.
     U8(ArrayD<u8>),
 }
@@ -197,6 +199,10 @@ pub struct Hdu {
 }
 
 /// A product as a recipe makes it: primary header without data, then extensions.
+///
+/// # Contract
+/// * An image that comes first under the name `PRIMARY` is the data of the primary HDU, as raw frames of one detector
+///   and the images of UVES and GIRAFFE have it; its own cards are written after those of `header`.
 #[derive(Debug, Clone)]
 pub struct Product {
     /// What it is (`PRO.CATG`).

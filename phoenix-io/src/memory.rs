@@ -292,6 +292,7 @@ fn digest(product: &Product) -> Result<(Digest, u64), ReadError> {
             HduData::Image(Pixels::F64(array)) => array.iter().for_each(|value| add(&value.to_le_bytes())),
             HduData::Image(Pixels::I32(array)) => array.iter().for_each(|value| add(&value.to_le_bytes())),
             HduData::Image(Pixels::I16(array)) => array.iter().for_each(|value| add(&value.to_le_bytes())),
+            HduData::Image(Pixels::U16(array)) => array.iter().for_each(|value| add(&value.to_le_bytes())),
             HduData::Image(Pixels::U8(array)) => array.iter().for_each(|value| add(&[*value])),
             // The debug text of a vector spells every value exactly.
             HduData::Table(table) => add(format!("{table:?}").as_bytes()),

@@ -148,6 +148,7 @@ fn shape_of(pixels: &Pixels) -> Vec<usize> {
         Pixels::F64(array) => array.shape().to_vec(),
         Pixels::I32(array) => array.shape().to_vec(),
         Pixels::I16(array) => array.shape().to_vec(),
+        Pixels::U16(array) => array.shape().to_vec(),
         Pixels::U8(array) => array.shape().to_vec(),
         _ => Vec::new(),
     }
@@ -181,6 +182,7 @@ fn pixel_values(pixels: &Pixels) -> Result<Option<Values>, ReadError> {
         Pixels::F64(array) => Values::Real(array.iter().map(|value| *value as f32).collect()),
         Pixels::I32(array) => Values::Integer(array.iter().copied().collect()),
         Pixels::I16(array) => Values::Integer(array.iter().map(|value| (*value).into()).collect()),
+        Pixels::U16(array) => Values::Integer(array.iter().map(|value| (*value).into()).collect()),
         Pixels::U8(array) => Values::Integer(array.iter().map(|value| (*value).into()).collect()),
         _ => return Ok(None),
     }))

@@ -12,6 +12,8 @@ use crate::fits::{self, ElementType, FitsError, FitsWriter, ImageSpec, Pixel, Ta
 
 /// Cards that the sink adds to a primary header: provenance, `PIPEFILE`, `DATAMD5`.
 const OWN_CARDS: usize = 64;
+/// The name of a first HDU whose pixels stand in the primary HDU.
+const PRIMARY: &str = "PRIMARY";
 /// How many bytes of planes pass through memory at once.
 const SLAB_BYTES: usize = 4 << 20;
 
@@ -19,13 +21,31 @@ const SLAB_BYTES: usize = 4 << 20;
 pub(super) fn product(mut writer: FitsWriter, product: Product) -> Result<FitsWriter, SinkError> {
     let Product { name, header, hdus, .. } = product;
     let faulty = |error: FitsError| fault(&name, Path::new(&name), error);
-    writer
-        .append_image(ImageSpec::header_only(header).reserve_cards(OWN_CARDS))
-        .map_err(faulty)?;
+    let mut hdus = hdus.into_iter().peekable();
+    let is_data = |hdu: &Hdu| hdu.name == PRIMARY && matches!(hdu.data, HduData::Image(_));
+    match hdus.next_if(is_data) {
+        Some(hdu) => primary(&mut writer, &name, header, hdu)?,
+        None => {
+            writer
+                .append_image(ImageSpec::header_only(header).reserve_cards(OWN_CARDS))
+                .map_err(faulty)?;
+        }
+    }
     for hdu in hdus {
         extension(&mut writer, &name, hdu)?;
     }
     Ok(writer)
+}
+
+/// Writes a primary HDU that has pixels.
+fn primary(writer: &mut FitsWriter, name: &str, mut header: Header, hdu: Hdu) -> Result<(), SinkError> {
+    header.merge(&hdu.header);
+    let data = Hdu {
+        name: String::new(),
+        header,
+        data: hdu.data,
+    };
+    extension(writer, name, data)
 }
 
 /// Declares the extensions of a cube and returns their units.
@@ -125,6 +145,7 @@ fn extension(writer: &mut FitsWriter, name: &str, hdu: Hdu) -> Result<(), SinkEr
         HduData::Image(Pixels::F64(array)) => image(writer, header, &extension, &array).map_err(faulty),
         HduData::Image(Pixels::I32(array)) => image(writer, header, &extension, &array).map_err(faulty),
         HduData::Image(Pixels::I16(array)) => image(writer, header, &extension, &array).map_err(faulty),
+        HduData::Image(Pixels::U16(array)) => image(writer, header, &extension, &array).map_err(faulty),
         HduData::Image(Pixels::U8(array)) => image(writer, header, &extension, &array).map_err(faulty),
         HduData::Table(table) => {
             let spec = TableSpec::new(&extension, header);

@@ -84,8 +84,10 @@ impl Body {
         match self {
             Self::Image { element, blank, .. } => {
                 if let Some(offset) = element.offset() {
-                    add("BSCALE", 1_i64.into(), "");
-                    add("BZERO", offset_value(offset), "offset of unsigned numbers");
+                    // Reals, as the standard defines them: ESO's UVES recipes refuse integers here.
+                    add("BSCALE", 1.0_f64.into(), "");
+                    let offset = Value::Real(offset.parse().unwrap_or(0.0), Some(format!("{offset}.0").into()));
+                    add("BZERO", offset, "offset of unsigned numbers");
                 }
                 if let Some(blank) = blank {
                     add("BLANK", (*blank).into(), "value of blank pixels");
