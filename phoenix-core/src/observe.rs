@@ -20,6 +20,20 @@ pub enum JobEnd<'a> {
     Stopped,
 }
 
+/// How much a line of a log matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum LogLevel {
+    /// For whoever looks for a fault.
+    Debug,
+    /// What is being done.
+    Info,
+    /// Odd, and the work goes on.
+    Warning,
+    /// Why the work cannot go on.
+    Error,
+}
+
 /// Something that happened.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
@@ -92,6 +106,24 @@ pub enum Event<'a> {
         name: &'a str,
         /// Whether it was there already.
         already_present: bool,
+    },
+    /// An outside program said something.
+    Log {
+        /// The job.
+        job: &'a JobId,
+        /// How much it matters.
+        level: LogLevel,
+        /// What it said, without time and level.
+        line: &'a str,
+    },
+    /// A job failed in a way that may pass, and will be tried again.
+    Retry {
+        /// The job.
+        job: &'a JobId,
+        /// Which attempt of this run failed, from 1.
+        attempt: u32,
+        /// Why.
+        because: &'a str,
     },
     /// Something a person should know and that stops nothing.
     Warning {

@@ -90,6 +90,24 @@ pub struct Resources {
     pub threads: usize,
 }
 
+/// What a job took from the machine; absent where nobody could measure it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Processor time of all threads, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_s: Option<f64>,
+    /// Peak resident memory in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_bytes: Option<u64>,
+}
+
+impl Usage {
+    /// Tells whether nothing was measured.
+    pub fn is_unknown(&self) -> bool {
+        self.cpu_s.is_none() && self.peak_bytes.is_none()
+    }
+}
+
 /// A complete plan.
 ///
 /// # Contract

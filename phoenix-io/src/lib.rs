@@ -2,6 +2,7 @@
 
 pub mod db;
 pub mod digest;
+pub mod esorex;
 pub mod fits;
 pub mod lock;
 pub mod memory;
@@ -10,6 +11,7 @@ pub mod reader;
 pub mod sink;
 
 pub use db::SqliteState;
+pub use esorex::{EsorexError, EsorexRecipe, EsorexSettings, Installation};
 pub use lock::RunLock;
 pub use memory::{MemoryReader, MemorySinks};
 pub use pool::ThreadExecutor;

@@ -167,7 +167,7 @@ impl FrameReader for FitsReader {
 }
 
 /// Returns the path of a location; other addresses than files must be fetched first.
-fn path_of(location: &str) -> Result<PathBuf, ReadError> {
+pub(crate) fn path_of(location: &str) -> Result<PathBuf, ReadError> {
     let not_here = || ReadError::NotFound {
         location: location.to_owned(),
     };

@@ -11,7 +11,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use phoenix_core::id::JobId;
+use phoenix_core::id::{JobId, Tag};
 use phoenix_core::product::StoredProduct;
 use phoenix_core::provenance::Record;
 use phoenix_core::traits::{Committed, CubeLayout, JobSink, ProductSink, SinkError, SinkFactory, SlabWriter};
@@ -163,6 +163,14 @@ impl ProductSink for DirSink {
     fn begin(&mut self, layout: CubeLayout) -> Result<Box<dyn SlabWriter>, SinkError> {
         self.staging.begin(layout)
     }
+
+    fn workshop(&self) -> Option<String> {
+        Some(self.staging.folder().display().to_string())
+    }
+
+    fn adopt(&mut self, tag: &Tag, name: &str, location: &str) -> Result<(), SinkError> {
+        self.staging.adopt(tag, name, Path::new(location))
+    }
 }
 
 impl JobSink for DirSink {
@@ -269,6 +277,15 @@ impl ProductSink for FlatSink {
     fn begin(&mut self, layout: CubeLayout) -> Result<Box<dyn SlabWriter>, SinkError> {
         self.refuse_inputs(&layout.name)?;
         self.staging.begin(layout)
+    }
+
+    fn workshop(&self) -> Option<String> {
+        Some(self.staging.folder().display().to_string())
+    }
+
+    fn adopt(&mut self, tag: &Tag, name: &str, location: &str) -> Result<(), SinkError> {
+        self.refuse_inputs(name)?;
+        self.staging.adopt(tag, name, Path::new(location))
     }
 }
 

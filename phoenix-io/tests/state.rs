@@ -10,7 +10,7 @@ use std::time::Duration;
 use phoenix_core::caveat::Caveat;
 use phoenix_core::error::Status;
 use phoenix_core::id::JobId;
-use phoenix_core::plan::{Plan, PlannedJob, Readiness, Resources};
+use phoenix_core::plan::{Plan, PlannedJob, Readiness, Resources, Usage};
 use phoenix_core::product::StoredProduct;
 use phoenix_core::traits::{
     Grade, Halt, IngestReceipt, IngestStatus, JobRecord, JobStore, Ledger, LedgerEntry, QcHeading, QcReport, QcRow,
@@ -42,6 +42,10 @@ fn record(job: &str) -> JobRecord {
         caveats: vec![Caveat::Partial { reason: "half".into() }],
         outputs: Vec::new(),
         wall_s: 1.25,
+        usage: Usage {
+            cpu_s: Some(2.5),
+            peak_bytes: Some(1 << 30),
+        },
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::caveat::Caveat;
 use crate::error::Status;
-use crate::plan::PlannedJob;
+use crate::plan::{PlannedJob, Usage};
 use crate::product::StoredProduct;
 use crate::traits::{Halt, JobRecord, Stage};
 
@@ -54,6 +54,7 @@ pub fn processed(record: &JobRecord, products: Vec<StoredProduct>, caveats: Vec<
         caveats,
         outputs: Vec::new(),
         wall_s,
+        usage: Usage::default(),
     }
 }
 

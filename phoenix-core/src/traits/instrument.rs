@@ -61,6 +61,10 @@ pub trait Instrument: fmt::Debug + Send + Sync + 'static {
     fn outline(&self, _task: &TaskId) -> Option<&RecipeSpec> {
         None
     }
+    /// Returns every task that has an outline, in the order of the cascade.
+    fn outlined(&self) -> Vec<TaskId> {
+        Vec::new()
+    }
     /// Returns the scorer for a kind of product.
     fn scorer(&self, tag: &Tag) -> Option<&dyn QcScorer>;
     /// Tells how a kind of product is delivered; `None` if it stays at home. The header decides between modes.

@@ -261,6 +261,25 @@ pub trait ProductSink: Send {
     /// # Errors
     /// If the name is taken or the system refuses.
     fn begin(&mut self, layout: CubeLayout) -> Result<Box<dyn SlabWriter>, SinkError>;
+
+    /// Returns a folder in which a program may work whose files `adopt` takes without copying.
+    ///
+    /// What is left in it vanishes with the sink. `None` if the sink takes no files.
+    fn workshop(&self) -> Option<String> {
+        None
+    }
+
+    /// Takes a finished file as a product, as it is: no byte of it is changed, and it is moved, not copied, if it lies
+    /// in the `workshop`.
+    ///
+    /// # Errors
+    /// If the name is taken, the system refuses, or the sink takes no files.
+    fn adopt(&mut self, _tag: &Tag, name: &str, _location: &str) -> Result<(), SinkError> {
+        Err(SinkError::Invalid {
+            name: name.to_owned(),
+            reason: "this sink takes no finished files".to_owned(),
+        })
+    }
 }
 
 /// A sink that the engine can commit; dropping it uncommitted leaves nothing.

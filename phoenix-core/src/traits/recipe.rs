@@ -1,7 +1,7 @@
 //! One processing step, typed for its author and erased for the registry.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use crate::frame::FrameRef;
 use crate::header::HeaderError;
 use crate::id::{FrameId, JobId, RecipeId, Tag};
 use crate::observe::{Event, Observer};
-use crate::plan::Resources;
+use crate::plan::{Resources, Usage};
 use crate::provenance::Record;
 
 /// A recipe did not make its products.
@@ -234,6 +234,7 @@ pub struct RunContext<'a> {
     pub memory_bytes: u64,
     /// The provenance so far; `Record::stamp` writes it into product headers.
     pub record: &'a Record,
+    usage: Arc<Mutex<Usage>>,
 }
 
 impl<'a> RunContext<'a> {
@@ -246,6 +247,7 @@ impl<'a> RunContext<'a> {
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             memory_bytes: u64::MAX,
             record,
+            usage: Arc::default(),
         }
     }
 
@@ -269,6 +271,18 @@ impl<'a> RunContext<'a> {
         self.threads = threads.max(1);
         self.memory_bytes = memory_bytes;
         self
+    }
+
+    /// Notes what the run took from the machine, where the recipe knows better than the engine: an outside program.
+    ///
+    /// To be called also before an error is returned: what a failed run took is learned from, too.
+    pub fn note_usage(&self, usage: Usage) {
+        *self.usage.lock().unwrap_or_else(PoisonError::into_inner) = usage;
+    }
+
+    /// Returns what the recipe noted.
+    pub fn usage(&self) -> Usage {
+        *self.usage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reports progress of one stage.

@@ -8,7 +8,7 @@ use super::{IngestReceipt, QcReport, TrendPoint};
 use crate::caveat::Caveat;
 use crate::error::Status;
 use crate::id::JobId;
-use crate::plan::Plan;
+use crate::plan::{Plan, Usage};
 use crate::product::StoredProduct;
 use crate::unit::Mjd;
 
@@ -115,6 +115,9 @@ pub struct JobRecord {
     pub outputs: Vec<StoredProduct>,
     /// Wall time of processing in seconds.
     pub wall_s: f64,
+    /// What processing took from the machine.
+    #[serde(default, skip_serializing_if = "Usage::is_unknown")]
+    pub usage: Usage,
 }
 
 impl JobRecord {
@@ -129,6 +132,7 @@ impl JobRecord {
             caveats: Vec::new(),
             outputs: Vec::new(),
             wall_s: 0.0,
+            usage: Usage::default(),
         }
     }
 }

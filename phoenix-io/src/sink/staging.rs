@@ -22,8 +22,18 @@ use crate::fits::{FitsError, FitsWriter, WriteOptions};
 struct Entry {
     tag: Tag,
     name: String,
-    /// Absent while slabs are being written.
-    writer: Option<FitsWriter>,
+    content: Content,
+}
+
+/// How far the file of a product has come.
+#[derive(Debug)]
+enum Content {
+    /// Slabs are being written.
+    Begun,
+    /// All is written but the final primary header.
+    Written(Box<FitsWriter>),
+    /// An outside program finished it; no byte of it changes any more.
+    Adopted,
 }
 
 type Entries = Arc<Mutex<Vec<Entry>>>;
@@ -80,7 +90,32 @@ impl Staging {
         let writer = self.create(&product.name)?;
         let writer = encode::product(writer, product)?;
         if let Some(entry) = self.entries().get_mut(place) {
-            entry.writer = Some(writer);
+            entry.content = Content::Written(Box::new(writer));
+        }
+        Ok(())
+    }
+
+    /// Takes a finished file; within one file system it is moved.
+    pub(super) fn adopt(&self, tag: &Tag, name: &str, location: &Path) -> Result<(), SinkError> {
+        let at = self.reserve(tag, name)?;
+        let place = self.folder.join(name);
+        let take = || -> io::Result<()> {
+            match fs::rename(location, &place) {
+                Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+                    fs::copy(location, &place)?;
+                    fs::remove_file(location)?;
+                }
+                moved => moved?,
+            }
+            File::open(&place)?.sync_all()
+        };
+        if let Err(source) = take() {
+            let _ = fs::remove_file(&place);
+            self.entries().truncate(at);
+            return Err(system(name, &place, source));
+        }
+        if let Some(entry) = self.entries().get_mut(at) {
+            entry.content = Content::Adopted;
         }
         Ok(())
     }
@@ -106,21 +141,30 @@ impl Staging {
         let relocatable = beside::relocatable(record, directory);
         let mut finished = Vec::with_capacity(entries.len());
         for (place_in_job, entry) in entries.into_iter().enumerate() {
-            let Entry { tag, name, writer } = entry;
-            let mut writer = writer.ok_or_else(|| SinkError::Invalid {
-                name: name.clone(),
-                reason: "it was begun and not finished".to_owned(),
-            })?;
+            let Entry { tag, name, content } = entry;
             let place = self.folder.join(&name);
             let faulty = |error: FitsError| encode::fault(&name, &place, error);
-            encode::stamp(writer.header_mut(0).map_err(faulty)?, &name, record);
-            let written = writer.finish().map_err(faulty)?;
+            let size_bytes = match content {
+                Content::Begun => {
+                    return Err(SinkError::Invalid {
+                        name,
+                        reason: "it was begun and not finished".to_owned(),
+                    });
+                }
+                Content::Written(mut writer) => {
+                    encode::stamp(writer.header_mut(0).map_err(faulty)?, &name, record);
+                    writer.finish().map_err(faulty)?.bytes
+                }
+                Content::Adopted => fs::metadata(&place)
+                    .map_err(|source| system(&name, &place, source))?
+                    .len(),
+            };
             let hex = digest::sha256_of_file(&place).map_err(|source| system(&name, &place, source))?;
             let beside = Beside {
                 product: name.clone(),
                 tag,
                 digest: Digest::from(format!("sha256:{hex}")),
-                size_bytes: written.bytes,
+                size_bytes,
                 place: place_in_job,
                 provenance: relocatable.clone(),
             };
@@ -154,7 +198,7 @@ impl Staging {
         entries.push(Entry {
             tag: tag.clone(),
             name: name.to_owned(),
-            writer: None,
+            content: Content::Begun,
         });
         Ok(entries.len() - 1)
     }
@@ -207,7 +251,7 @@ impl SlabWriter for Slabs {
             place, writer, entries, ..
         } = *self;
         if let Some(entry) = entries.lock().unwrap_or_else(PoisonError::into_inner).get_mut(place) {
-            entry.writer = Some(writer);
+            entry.content = Content::Written(Box::new(writer));
         }
         Ok(())
     }
