@@ -19,5 +19,6 @@ pub mod prelude;
 pub mod product;
 pub mod provenance;
 pub mod registry;
+pub mod rules;
 pub mod traits;
 pub mod unit;

@@ -1,0 +1,17 @@
+//! The rule language of ESO's data flow: Organisation, Classification, Association.
+
+pub mod ast;
+mod book;
+pub mod code;
+mod error;
+pub mod eval;
+mod explain;
+mod keys;
+mod lex;
+mod parse;
+mod print;
+
+pub use book::{Assigned, Assigns, Classifier, Made, RuleBook, SlotRule, TaskRule, Trigger};
+pub use error::RuleError;
+pub use explain::Explained;
+pub use keys::{KeyId, KeyTable, Record};
