@@ -10,9 +10,27 @@ use super::{Associator, DatasetSelector, Ingestor, QcScorer, RecipeDyn, RecipeSp
 use crate::header::Header;
 use crate::id::{InstrumentId, Tag, TaskId};
 
+/// The category in the seal of a certified master; the archive's standard for science data has none.
+pub const MASTER_CATEGORY: &str = "CALIB.MASTER";
+
+/// What becomes of a product on its way to the archive.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum DeliveryForm {
+    /// It is brought into the archive's standard for science data.
+    #[default]
+    Standard,
+    /// It is a certified master: it goes as it is, byte for byte, to where later nights find calibrations.
+    Master,
+}
+
 /// How a kind of product is named and packed for the archive; data of the instrument, used by generic conversion.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DeliverySpec {
+    /// What becomes of it.
+    #[serde(default)]
+    pub form: DeliveryForm,
     /// `PRODCATG`, e.g. `SCIENCE.CUBE.IFS`.
     pub category: String,
     /// The two letters of the instrument and the four of the product, e.g. `MU_SCBC`.
@@ -22,12 +40,43 @@ pub struct DeliverySpec {
     /// The last part of the name, e.g. `OBJ`; empty if there is none.
     #[serde(default)]
     pub name_suffix: String,
+    /// Products of the same job that hold further columns of a spectrum, in the order of the columns.
+    #[serde(default)]
+    pub columns: Vec<ColumnSpec>,
     /// Products of the same job that go along.
     #[serde(default)]
     pub companions: Vec<CompanionSpec>,
     /// Archive keywords that are constants of the instrument and mode.
     #[serde(default)]
     pub keywords: BTreeMap<String, serde_json::Value>,
+}
+
+impl DeliverySpec {
+    /// Returns the specification of a certified master: it keeps its bytes, and the archive names it.
+    pub fn master() -> Self {
+        Self {
+            form: DeliveryForm::Master,
+            category: MASTER_CATEGORY.to_owned(),
+            name_code: String::new(),
+            setup_keys: Vec::new(),
+            name_suffix: String::new(),
+            columns: Vec::new(),
+            companions: Vec::new(),
+            keywords: BTreeMap::new(),
+        }
+    }
+}
+
+/// A product that is a column of another's spectrum.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ColumnSpec {
+    /// The column, e.g. `ERR`.
+    pub name: String,
+    /// What the recipe calls the product, e.g. `ERRORBAR_SCIENCE_BLUE`.
+    pub tag: Tag,
+    /// Whether there is no spectrum without it.
+    #[serde(default)]
+    pub is_required: bool,
 }
 
 /// A product that goes along with another.
@@ -41,6 +90,9 @@ pub struct CompanionSpec {
     pub name_code: String,
     /// Whether the archive refuses the product without it.
     pub is_required: bool,
+    /// Whether all products of the job share it: one file, whose name lacks the suffix of the product.
+    #[serde(default)]
+    pub is_shared: bool,
 }
 
 /// What a backend offers; one value per instrument, registered in a `Registry`.
