@@ -3,15 +3,18 @@
 //! `scene` is the sky, `geometry` and `detector` the instrument, `exposure` turns both into pixels slice by slice;
 //! `observation` places an exposure in a block, `pixtable` makes the product. Model and limits: docs/simulator.md.
 
+pub mod ccd;
 pub mod conditions;
 mod cosmic;
 mod defects;
 pub mod detector;
+pub mod echelle;
 pub mod exposure;
 pub mod geometry;
 pub mod grid;
 mod header;
 pub mod night;
+pub mod nights;
 pub mod observation;
 pub mod offsets;
 mod paranal;
@@ -21,6 +24,7 @@ pub mod psf;
 mod random;
 pub mod scene;
 pub mod slice;
+pub mod thar;
 pub mod truth;
 
 pub use cosmic::Hit;

@@ -10,6 +10,8 @@ use serde_json::json;
 use crate::conditions::Conditions;
 use crate::exposure::Exposure;
 use crate::geometry::{Instrument, Size};
+use crate::nights::uves;
+pub use crate::nights::{FrameSize, SlitTruth};
 use crate::observation::{Block, Observation};
 use crate::offsets;
 use crate::pixtable::{CoordinateState, Form};
@@ -54,11 +56,29 @@ pub struct ArchiveFile {
 
 /// A night: the files of its archive and what is true of them.
 #[derive(Debug, Clone)]
-pub struct SimulatedNight {
+pub struct SimulatedNight<T = Truth> {
     /// The files; none stands in for another.
     pub files: Vec<ArchiveFile>,
-    /// The truth of the blocks that are worth reducing.
-    pub truth: Truth,
+    /// What is true of them.
+    pub truth: T,
+}
+
+/// Makes a night of raw frames of UVES' blue arm at 437 nm, with its static calibrations.
+///
+/// # Contract
+/// * The frames are what ESO's recipes take: bias, dark, format check, order definition, flats, arc, standard star and
+///   three targets, one of them exposed twice.
+/// * The same seed gives the same files, whatever the number of threads.
+///
+/// # References
+/// docs/algorithms/sim-echelle.md
+pub fn uves_blue(seed: u64, size: FrameSize) -> SimulatedNight<SlitTruth> {
+    uves::night(uves::Arm::Blue, seed, size)
+}
+
+/// Makes a night of raw frames of UVES' red arm at 580 nm, both chips; otherwise like the blue one.
+pub fn uves_red(seed: u64, size: FrameSize) -> SimulatedNight<SlitTruth> {
+    uves::night(uves::Arm::Red, seed, size)
 }
 
 /// Makes the night of `phoenix demo`: about 3e5 pixels in each of five exposures.

@@ -16,6 +16,10 @@ pub(crate) enum Purpose {
     Saturation,
     Offsets,
     Pointing,
+    Response,
+    Readout,
+    Targets,
+    Schedule,
 }
 
 /// A counter-based stream: any slice of any exposure can be drawn alone.
@@ -36,6 +40,11 @@ impl Stream {
     /// A normal deviate of mean 0 and variance 1.
     pub(crate) fn normal(&mut self) -> f64 {
         StandardNormal.sample(&mut self.0)
+    }
+
+    /// A non-negative real with density falling by e every `mean`.
+    pub(crate) fn exponential(&mut self, mean: f64) -> f64 {
+        -mean * libm::log(1.0 - self.0.random::<f64>())
     }
 
     /// An index below `n`, which is not 0.

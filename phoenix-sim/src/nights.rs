@@ -1,0 +1,30 @@
+//! Nights of raw frames of the slit and fibre spectrographs, and headers alone where pixels are of no use.
+//!
+//! `shot` is one exposure in the plan of a night, `target` what shines on the slit; `uves` and `giraffe` make nights with
+//! pixels, their static calibrations and their truth. Models: docs/algorithms/sim-echelle.md and sim-fibre.md.
+
+mod cards;
+mod extinction;
+mod frame;
+mod shot;
+mod target;
+pub(crate) mod uves;
+
+pub use target::{Absorption, Star};
+pub use uves::{ChipTruth, SlitExposure, SlitTruth};
+
+/// The civil date of the evening of every simulated night with pixels.
+pub const NIGHT: &str = "2016-05-01";
+
+/// Midnight UTC within it, 2016-05-02.
+pub(crate) const MIDNIGHT: f64 = 57_510.0;
+
+/// How large the frames of a night are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FrameSize {
+    /// As small as the recipes take them; see the instrument's page.
+    Small,
+    /// As the detector is read out unbinned.
+    Full,
+}
