@@ -46,7 +46,7 @@ fn assert_none(crate_name: &str, forbidden: &[&str]) {
     assert!(found.is_empty(), "{crate_name} depends on {found:?}");
 }
 
-const INSTRUMENTS: [&str; 1] = ["phoenix-muse"];
+const INSTRUMENTS: [&str; 4] = ["phoenix-giraffe", "phoenix-muse", "phoenix-uves", "phoenix-xshooter"];
 
 #[test]
 fn core_knows_no_io_no_threads_and_no_tables() {

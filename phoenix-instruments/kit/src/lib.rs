@@ -7,6 +7,8 @@
 //! - `param`: parameter values as people type them;
 //! - `closest`: choice of a calibration by level, time and name;
 //! - `apertures`: sources in one plane, for quality keywords;
+//! - `keyword_scores`: scorers that read header keywords, from `qc.toml`;
+//! - `spectra`: parts of names that instruments for spectra share;
 //! - `delivery`: `products/*.toml`; `policy`: an ingestor around a transport;
 //! - `threads`: a pool of its own for each run.
 
@@ -14,8 +16,10 @@ pub mod apertures;
 pub mod closest;
 pub mod delivery;
 pub mod inherit;
+pub mod keyword_scores;
 pub mod param;
 pub mod policy;
+pub mod spectra;
 pub mod stamp;
 pub mod threads;
 pub mod units;

@@ -1,0 +1,73 @@
+//! Which UVES spectra go to the archive, and how they are called there.
+
+use std::sync::Arc;
+
+use phoenix_core::header::Header;
+use phoenix_core::id::Tag;
+use phoenix_core::traits::{DeliverySpec, Ingestor};
+use phoenix_kit::delivery::{BuildError, DeliveryBook};
+use phoenix_kit::policy::{Policy, PolicyIngestor};
+use phoenix_kit::spectra;
+
+/// Curves with which a spectrum can be flux-calibrated.
+const RESPONSES: [&str; 2] = ["INSTR_RESPONSE_FINE", "MASTER_RESPONSE"];
+
+/// Reads the delivery of UVES from `products/delivery.toml`.
+///
+/// # Errors
+/// If it is wrong.
+pub(crate) fn book() -> Result<DeliveryBook, BuildError> {
+    DeliveryBook::from_toml(include_str!("../products/delivery.toml"))
+}
+
+/// Tells how a product is delivered: the flux-calibrated spectrum, and the one in counts only if there is no other.
+pub(crate) fn spec(book: &DeliveryBook, tag: &Tag, header: &Header) -> Option<DeliverySpec> {
+    let (kind, chip) = if let Some(chip) = tag.as_str().strip_prefix("FLUXCAL_SCIENCE_") {
+        ("fluxed", chip)
+    } else {
+        let chip = tag.as_str().strip_prefix("RED_SCIENCE_")?;
+        if spectra::used(header, &RESPONSES) {
+            return None;
+        }
+        ("reduced", chip)
+    };
+    let mut spec = book.spec(kind, "")?;
+    spec.name_suffix = setup(header, chip);
+    Some(spec)
+}
+
+/// The setup as names spell it: `RED564d1_1x1_08` is 564 nm with the first dichroic, unbinned, slit of 0.8 arcsec.
+fn setup(header: &Header, chip: &str) -> String {
+    let (grating, slit) = if chip == "BLUE" {
+        ("INS.GRAT1.WLEN", "INS.SLIT2.WID")
+    } else {
+        ("INS.GRAT2.WLEN", "INS.SLIT3.WID")
+    };
+    let dichroic = match spectra::text(header, "INS.MODE").as_str() {
+        "DICHR#1" => "d1",
+        "DICHR#2" => "d2",
+        _ => "",
+    };
+    let binning = |key| header.i64(key).unwrap_or(1);
+    let slicer = spectra::text(header, "INS.SLIT1.NAME");
+    let slit = match slicer.strip_prefix("SLIC#") {
+        Some(number) => format!("SL{number}"),
+        None => spectra::tenths(header, slit).unwrap_or_default(),
+    };
+    format!(
+        "{chip}{}{dichroic}_{}x{}_{slit}",
+        spectra::whole_nm(header, grating).unwrap_or_default(),
+        binning("DET.WIN1.BINX"),
+        binning("DET.WIN1.BINY"),
+    )
+}
+
+/// Puts the policy of UVES in front of a transport.
+pub(crate) fn ingestor(transport: Arc<dyn Ingestor>) -> Box<dyn Ingestor> {
+    let policy = Policy {
+        instrument: "UVES".into(),
+        name_prefix: "UV_".into(),
+        categories: vec![("SCIENCE.SPECTRUM".into(), Vec::new())],
+    };
+    Box::new(PolicyIngestor::new(policy, transport))
+}
