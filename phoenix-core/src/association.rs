@@ -1,9 +1,15 @@
 //! Associations: the calibrations of one dataset, real or still to be made.
 
+use std::any::Any;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
 use serde::{Deserialize, Serialize};
 
 use crate::frame::{ClassifiedFrame, FrameRef};
-use crate::id::{DatasetId, Tag};
+use crate::header::Header;
+use crate::id::{DatasetId, Tag, TaskId};
 
 /// How well a calibration matches: 0 is inside the calibration plan, higher is weaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -63,15 +69,80 @@ pub struct VirtualMaster {
     pub tag: Tag,
     /// The dataset that makes it.
     pub producer: DatasetId,
+    /// The task of that dataset.
+    pub task: TaskId,
     /// The header keys it will inherit, for matching.
-    pub header: crate::header::Header,
+    pub header: Arc<Header>,
 }
 
-/// The candidates for calibration slots.
-#[derive(Debug, Clone, Copy, Default)]
+/// The candidates for calibration slots, with an index by kind.
+///
+/// A pool serves every dataset of a plan, so it also holds what an associator works out once for all of them.
+#[derive(Default)]
 pub struct CalibPool<'a> {
     /// Masters, statics and raw calibrations that exist.
     pub real: &'a [ClassifiedFrame],
-    /// Products that the plan will make.
+    /// Products that the plan will make, those of the dataset at hand included.
     pub planned: &'a [VirtualMaster],
+    by_tag: OnceLock<HashMap<&'a Tag, (Vec<usize>, Vec<usize>)>>,
+    prepared: OnceLock<Box<dyn Any + Send + Sync>>,
+}
+
+impl<'a> CalibPool<'a> {
+    /// Returns a pool of frames that exist and products that the plan will make.
+    pub fn new(real: &'a [ClassifiedFrame], planned: &'a [VirtualMaster]) -> Self {
+        Self {
+            real,
+            planned,
+            ..Self::default()
+        }
+    }
+
+    fn by_tag(&self, tag: &Tag) -> Option<&(Vec<usize>, Vec<usize>)> {
+        let index = self.by_tag.get_or_init(|| {
+            let mut index: HashMap<&'a Tag, (Vec<usize>, Vec<usize>)> = HashMap::new();
+            for (n, frame) in self.real.iter().enumerate() {
+                index.entry(&frame.tag).or_default().0.push(n);
+            }
+            for (n, master) in self.planned.iter().enumerate() {
+                index.entry(&master.tag).or_default().1.push(n);
+            }
+            index
+        });
+        index.get(tag)
+    }
+
+    /// Returns the frames of one kind.
+    pub fn real_of(&self, tag: &Tag) -> impl Iterator<Item = &'a ClassifiedFrame> {
+        let found = self.by_tag(tag).map(|(real, _)| real.as_slice()).unwrap_or_default();
+        found.iter().filter_map(|n| self.real.get(*n))
+    }
+
+    /// Returns the products of one kind that other datasets than `own` will make: nothing calibrates itself.
+    pub fn planned_of(&self, tag: &Tag, own: &DatasetId) -> impl Iterator<Item = &'a VirtualMaster> {
+        let found = self
+            .by_tag(tag)
+            .map(|(_, planned)| planned.as_slice())
+            .unwrap_or_default();
+        found
+            .iter()
+            .filter_map(|n| self.planned.get(*n))
+            .filter(move |master| master.producer != *own)
+    }
+
+    /// Returns what `prepare` makes of this pool; it is called once, the first time.
+    ///
+    /// `None` if another associator prepared something else for this pool.
+    pub fn prepared<T: Any + Send + Sync>(&self, prepare: impl FnOnce() -> T) -> Option<&T> {
+        self.prepared.get_or_init(|| Box::new(prepare())).downcast_ref()
+    }
+}
+
+impl fmt::Debug for CalibPool<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CalibPool")
+            .field("real", &self.real.len())
+            .field("planned", &self.planned.len())
+            .finish_non_exhaustive()
+    }
 }

@@ -19,6 +19,7 @@ pub mod prelude;
 pub mod product;
 pub mod provenance;
 pub mod registry;
+pub mod rule_instrument;
 pub mod rules;
 pub mod traits;
 pub mod unit;

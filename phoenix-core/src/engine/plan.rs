@@ -1,6 +1,7 @@
 //! Planning: classify, select, associate, order. Pure: headers in, canonical plan out.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::inputs::{self, Producers};
 use super::{Engine, EngineError, producers_first};
@@ -44,6 +45,7 @@ impl Engine {
                     let reason = format!("its kind is not known to {}", self.instrument.id());
                     left_out.push(LeftOut::info(frame.id, reason));
                 }
+                Err(SelectError::Rejected { reason, .. }) => left_out.push(LeftOut::info(frame.id, reason)),
                 Err(error) => left_out.push(LeftOut::error(frame.id, error.to_string())),
             }
         }
@@ -78,7 +80,7 @@ impl Engine {
             .datasets
             .iter()
             .map(|dataset| {
-                let spec = self.instrument.recipe(&dataset.task).map(RecipeDyn::spec_dyn);
+                let spec = self.spec_of(&dataset.task);
                 (dataset.id.clone(), (job_id(&dataset.id, &dataset.task), spec))
             })
             .collect();
@@ -149,7 +151,9 @@ impl Engine {
                 Ok(selected) => return Ok(selected),
                 Err(error) => error,
             };
-            let (SelectError::MissingKeyword { frame, .. } | SelectError::Ambiguous { frame, .. }) = &error;
+            let (SelectError::MissingKeyword { frame, .. }
+            | SelectError::Ambiguous { frame, .. }
+            | SelectError::Rejected { frame, .. }) = &error;
             let Some(place) = classified.iter().position(|candidate| candidate.frame.id == *frame) else {
                 return Err(error.into());
             };
@@ -170,21 +174,11 @@ impl Engine {
             .cloned()
             .collect();
         let planned = virtual_masters(&selected.datasets, producers);
+        let pool = CalibPool::new(&real, &planned);
         selected
             .datasets
             .iter()
-            .map(|dataset| {
-                let others: Vec<VirtualMaster> = planned
-                    .iter()
-                    .filter(|master| master.producer != dataset.id)
-                    .cloned()
-                    .collect();
-                let pool = CalibPool {
-                    real: &real,
-                    planned: &others,
-                };
-                self.job(dataset, &pool, producers)
-            })
+            .map(|dataset| self.job(dataset, &pool, producers))
             .collect()
     }
 
@@ -195,7 +189,7 @@ impl Engine {
         producers: &Producers<'_>,
     ) -> Result<PlannedJob, EngineError> {
         let recipe = self.instrument.recipe(&dataset.task);
-        let spec = recipe.map(RecipeDyn::spec_dyn);
+        let spec = self.spec_of(&dataset.task);
         let mut faults = inputs::dataset_faults(dataset);
         let association = match self.instrument.associator().associate(dataset, pool) {
             Ok(association) => association,
@@ -221,16 +215,29 @@ impl Engine {
             slots: association.slots,
             params: match recipe {
                 Some(recipe) => self.params_of(&dataset.task, recipe)?,
-                None => serde_json::Value::Object(serde_json::Map::new()),
+                None => serde_json::Value::Object(spec.map(options_of).unwrap_or_default()),
             },
             readiness: readiness(recipe.is_some(), faults),
             resources: Resources::default(),
         })
     }
 
-    /// Returns a recipe's defaults with the overrides of its task.
+    /// Returns what the recipe of a task takes and makes: the native recipe's own word, else the instrument's outline.
+    fn spec_of(&self, task: &TaskId) -> Option<&RecipeSpec> {
+        let native = self.instrument.recipe(task).map(RecipeDyn::spec_dyn);
+        native.or_else(|| self.instrument.outline(task))
+    }
+
+    /// Returns a recipe's defaults with the options that the instrument sets for the task and the caller's overrides.
     fn params_of(&self, task: &TaskId, recipe: &dyn RecipeDyn) -> Result<serde_json::Value, EngineError> {
         let mut params = recipe.default_params_dyn();
+        if let (Some(params), Some(outline)) = (params.as_object_mut(), self.instrument.outline(task)) {
+            for (name, text) in options_of(outline) {
+                if let Some(slot) = params.get_mut(&name) {
+                    *slot = option_like(slot, text);
+                }
+            }
+        }
         let Some(overrides) = self.params.get(task) else {
             return Ok(params);
         };
@@ -252,6 +259,25 @@ impl Engine {
     }
 }
 
+/// Returns the options that an outline sets, as text.
+fn options_of(outline: &RecipeSpec) -> serde_json::Map<String, serde_json::Value> {
+    let is_set = |value: &str| !value.is_empty();
+    let set = outline.params.iter().filter(|param| is_set(&param.values));
+    set.map(|param| (param.name.clone(), param.values.clone().into()))
+        .collect()
+}
+
+/// Returns an option's text as the kind of value that stands in its place.
+fn option_like(default: &serde_json::Value, text: serde_json::Value) -> serde_json::Value {
+    let written = text.as_str().unwrap_or_default();
+    let value = match default {
+        serde_json::Value::Bool(_) => written.to_ascii_lowercase().parse::<bool>().ok().map(Into::into),
+        serde_json::Value::Number(_) => written.parse::<serde_json::Number>().ok().map(Into::into),
+        _ => None,
+    };
+    value.unwrap_or(text)
+}
+
 fn job_id(dataset: &DatasetId, task: &TaskId) -> JobId {
     JobId::from(format!("{dataset}:{task}"))
 }
@@ -271,23 +297,38 @@ fn readiness(has_recipe: bool, faults: Vec<String>) -> Readiness {
 /// The products of every dataset that can be worked, as candidates for calibration slots.
 fn virtual_masters(datasets: &[Dataset], producers: &Producers<'_>) -> Vec<VirtualMaster> {
     let mut masters = Vec::new();
+    let by_id: BTreeMap<&DatasetId, &Dataset> = datasets.iter().map(|dataset| (&dataset.id, dataset)).collect();
     for dataset in datasets {
         let spec = producers.get(&dataset.id).and_then(|(_, spec)| *spec);
         let (Some(spec), Completeness::Complete) = (spec, &dataset.completeness) else {
             continue;
         };
-        let header = dataset
-            .frames
-            .first()
-            .map(|frame| frame.frame.header.clone())
-            .unwrap_or_default();
+        let header = Arc::new(
+            first_frame(dataset, &by_id)
+                .map(|frame| frame.frame.header.clone())
+                .unwrap_or_default(),
+        );
         masters.extend(spec.outputs.iter().map(|tag| VirtualMaster {
             tag: tag.clone(),
             producer: dataset.id.clone(),
+            task: dataset.task.clone(),
             header: header.clone(),
         }));
     }
     masters
+}
+
+/// Returns the first main frame of a dataset, or of those whose products it needs.
+fn first_frame<'d>(dataset: &'d Dataset, by_id: &BTreeMap<&DatasetId, &'d Dataset>) -> Option<&'d ClassifiedFrame> {
+    let mut at = dataset;
+    // Every step goes up one producer; more steps than datasets would be a cycle, which is refused elsewhere.
+    for _ in 0..=by_id.len() {
+        if let Some(frame) = at.frames.first() {
+            return Some(frame);
+        }
+        at = at.needs.iter().find_map(|needed| by_id.get(needed))?;
+    }
+    None
 }
 
 /// Fills in expected memory and threads; `jobs` has producers first.

@@ -237,31 +237,6 @@ impl RuleBook {
         }
         explained
     }
-
-    /// Returns what a task's product will carry: the keys of its first main frame without those that describe the raw
-    /// frame (`DPR`), those that its block sets, and what the classification rules make of both.
-    pub fn product(&self, first: &Record, made: &Made) -> Record {
-        let mut record = first.clone();
-        for (n, key) in self.keys.keys().iter().enumerate() {
-            if key.as_str().starts_with("ESO.DPR.")
-                && let Some(id) = self.keys.id(key)
-            {
-                debug_assert_eq!(id.index(), n, "keys are numbered in order");
-                record.set(id, None);
-            }
-        }
-        let set = |record: &mut Record| {
-            for (key, term) in &made.assigns {
-                let value = term.value(&Scene::of(first)).map(|value| value.to_value());
-                record.set(*key, value);
-            }
-        };
-        set(&mut record);
-        self.apply(&mut record);
-        // What the block says stands above what the rules conclude.
-        set(&mut record);
-        record
-    }
 }
 
 fn assigns(block: &Block, keys: &mut KeyTable) -> Result<Assigns, RuleError> {

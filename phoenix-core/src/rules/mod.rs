@@ -10,8 +10,13 @@ mod keys;
 mod lex;
 mod parse;
 mod print;
+pub mod table;
+pub mod time;
+pub mod validity;
 
 pub use book::{Assigned, Assigns, Classifier, Made, RuleBook, SlotRule, TaskRule, Trigger};
 pub use error::RuleError;
 pub use explain::Explained;
 pub use keys::{KeyId, KeyTable, Record};
+pub use time::{Moment, TimeRule};
+pub use validity::{CalibrationPlan, Preference, Validity};

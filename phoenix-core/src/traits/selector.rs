@@ -33,6 +33,14 @@ pub enum SelectError {
         /// The frame's kind.
         tag: Tag,
     },
+    /// A rule leaves the frame out, as it is meant to: nothing to mend.
+    #[error("{reason}")]
+    Rejected {
+        /// The frame.
+        frame: FrameId,
+        /// The rule's reason.
+        reason: String,
+    },
 }
 
 impl SelectError {

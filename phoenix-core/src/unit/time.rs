@@ -106,10 +106,11 @@ impl Mjd {
 }
 
 impl Night {
-    /// Returns the night that contains a time.
+    /// Returns the night that contains a time, which is rounded to the millisecond that headers give.
     pub fn of(time: Mjd) -> Self {
+        let milliseconds = (time.0 * 86_400_000.0).round() as i64;
         Self {
-            day: (time.0 - 0.5).floor() as i64,
+            day: (milliseconds - 43_200_000).div_euclid(86_400_000),
         }
     }
 

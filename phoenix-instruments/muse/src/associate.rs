@@ -12,7 +12,7 @@ use phoenix_core::association::{Association, CalibPool, Fill, MatchLevel, Slot};
 use phoenix_core::dataset::Dataset;
 use phoenix_core::frame::ClassifiedFrame;
 use phoenix_core::header::{Header, Key, Value};
-use phoenix_core::id::FrameId;
+use phoenix_core::id::{FrameId, Tag};
 use phoenix_core::traits::{AssociateError, Associator};
 use phoenix_core::unit::Mjd;
 use phoenix_kit::closest::{Candidate, best, start};
@@ -165,7 +165,7 @@ fn begin(dataset: &Dataset) -> Result<Option<Mjd>, AssociateError> {
 fn fill(dataset: &Dataset, time: Option<Mjd>, tag: &str, rule: Rule, pool: &CalibPool<'_>) -> Fill {
     let mut refused: Vec<(FrameId, String)> = Vec::new();
     let mut candidates = Vec::new();
-    for frame in pool.real.iter().filter(|frame| frame.tag.as_str() == tag) {
+    for frame in pool.real_of(&Tag::from(tag)) {
         let at = start(&frame.frame);
         let dt_days = match (at, time) {
             (Some(at), Some(time)) => at.0 - time.0,
@@ -184,7 +184,8 @@ fn fill(dataset: &Dataset, time: Option<Mjd>, tag: &str, rule: Rule, pool: &Cali
     if let Some(filled) = best(candidates) {
         return filled;
     }
-    let planned = pool.planned.iter().filter(|master| master.tag.as_str() == tag);
+    let wanted = Tag::from(tag);
+    let planned = pool.planned_of(&wanted, &dataset.id);
     if let Some(master) = planned.min_by(|a, b| a.producer.cmp(&b.producer)) {
         return Fill::Pending {
             producer: master.producer.clone(),

@@ -33,13 +33,7 @@ fn dataset() -> Dataset {
 fn associate(pool: &[Frame]) -> Value {
     let real = classified(pool);
     let association = MuseAssociator
-        .associate(
-            &dataset(),
-            &CalibPool {
-                real: &real,
-                planned: &[],
-            },
-        )
+        .associate(&dataset(), &CalibPool::new(&real, &[]))
         .unwrap();
     serde_json::to_value(association).unwrap()
 }

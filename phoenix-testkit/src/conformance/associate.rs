@@ -34,13 +34,7 @@ pub fn associator(instrument: &dyn Instrument, datasets: &[Dataset], pool: &[Cla
     let mut report = Report::default();
     let associator = instrument.associator();
     for dataset in datasets {
-        let first = match associator.associate(
-            dataset,
-            &CalibPool {
-                real: pool,
-                planned: &[],
-            },
-        ) {
+        let first = match associator.associate(dataset, &CalibPool::new(pool, &[])) {
             Ok(first) => first,
             Err(error) => {
                 report.check("association of a sound dataset succeeds", false, || error.to_string());
@@ -65,13 +59,7 @@ pub fn associator(instrument: &dyn Instrument, datasets: &[Dataset], pool: &[Cla
         });
         let reversed: Vec<ClassifiedFrame> = pool.iter().rev().cloned().collect();
         let second = associator
-            .associate(
-                dataset,
-                &CalibPool {
-                    real: &reversed,
-                    planned: &[],
-                },
-            )
+            .associate(dataset, &CalibPool::new(&reversed, &[]))
             .unwrap_or_default();
         report.check("the order of candidates changes nothing", first == second, || {
             format!("dataset {}", dataset.id)
@@ -83,13 +71,7 @@ pub fn associator(instrument: &dyn Instrument, datasets: &[Dataset], pool: &[Cla
                 .map(|(n, frame)| with_shifted_time(frame, 4000.0, n)),
         );
         let third = associator
-            .associate(
-                dataset,
-                &CalibPool {
-                    real: &larger,
-                    planned: &[],
-                },
-            )
+            .associate(dataset, &CalibPool::new(&larger, &[]))
             .unwrap_or_default();
         report.check(
             "a worse candidate never changes the choice",

@@ -1,0 +1,198 @@
+//! Why a slot got what it got: every candidate and the first rule that refused it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::associator::{Prepared, shut_reason, take};
+use super::policy::Policy;
+use super::shelf::{Fit, Refusal, Shelf, Wanting, ordered};
+use super::slots::SlotPlan;
+use crate::association::{CalibPool, MatchLevel};
+use crate::id::Tag;
+use crate::rules::eval::Scene;
+
+/// What became of a candidate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "verdict", rename_all = "lowercase")]
+pub enum Verdict {
+    /// It was taken.
+    Chosen {
+        /// How well it matches.
+        level: MatchLevel,
+        /// Time from the dataset to it in days, signed; absent if it has no time.
+        dt_days: Option<f64>,
+    },
+    /// It fits, but another is better.
+    Outranked {
+        /// How well it matches.
+        level: MatchLevel,
+        /// Time from the dataset to it in days, signed; absent if it has no time.
+        dt_days: Option<f64>,
+        /// Where it stands among those that fit, from 1.
+        place: usize,
+    },
+    /// It does not fit.
+    Refused {
+        /// The first rule that refused it.
+        rule: String,
+    },
+}
+
+/// One candidate of a slot.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CandidateExplained {
+    /// The frame, or the dataset that will make it.
+    pub name: String,
+    /// Whether it is still to be made.
+    pub is_planned: bool,
+    /// What became of it.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+}
+
+/// One slot of a dataset.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SlotExplained {
+    /// The kind of calibration.
+    pub tag: Tag,
+    /// Fewest files.
+    pub min: usize,
+    /// Why the slot was not searched; then there are no candidates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shut: Option<String>,
+    /// The candidates: those that fit, the best first, then those that do not, by name.
+    pub candidates: Vec<CandidateExplained>,
+    /// How many files of the pool are of other kinds and were not looked at.
+    pub n_other_kinds: usize,
+}
+
+impl SlotExplained {
+    /// Says in one sentence why nothing was taken.
+    pub(crate) fn summary(&self) -> String {
+        if let Some(shut) = &self.shut {
+            return shut.clone();
+        }
+        if self.candidates.is_empty() {
+            return format!("there is no {}", self.tag);
+        }
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for candidate in &self.candidates {
+            if let Verdict::Refused { rule } = &candidate.verdict {
+                let rule = rule.split_once(" (").map_or(rule.as_str(), |(rule, _)| rule);
+                *counts.entry(rule).or_default() += 1;
+            }
+        }
+        let mut counts: Vec<(&str, usize)> = counts.into_iter().collect();
+        counts.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+        let each: Vec<String> = counts.iter().map(|(rule, n)| format!("{n} × {rule}")).collect();
+        format!("none of {} fits: {}", self.candidates.len(), each.join("; "))
+    }
+}
+
+fn dt_days(fit: &Fit) -> Option<f64> {
+    fit.later_ms.map(|milliseconds| milliseconds as f64 / 86_400_000.0)
+}
+
+pub(super) fn explain_slot(
+    policy: &Policy,
+    pool: &CalibPool<'_>,
+    prepared: &Prepared,
+    (place, plan): ((usize, usize), &SlotPlan),
+    wanting: &Wanting<'_>,
+) -> SlotExplained {
+    let mut explained = SlotExplained {
+        tag: plan.tag.clone(),
+        min: plan.min,
+        shut: Shelf::shut(plan, wanting).map(|shut| shut_reason(policy, plan, shut, wanting)),
+        candidates: Vec::new(),
+        n_other_kinds: prepared.shelf.origins().len(),
+    };
+    if explained.shut.is_some() {
+        return explained;
+    }
+    let verdicts = prepared.shelf.verdicts(place, plan, &prepared.table, wanting);
+    explained.n_other_kinds -= verdicts.len();
+    let name = |candidate: u32| match prepared.producer(pool, candidate) {
+        Some(producer) => (producer.to_string(), true),
+        None => {
+            let frame = pool.real.get(candidate as usize);
+            (
+                frame.map_or_else(String::new, |frame| frame.frame.id.to_string()),
+                false,
+            )
+        }
+    };
+    let fits = verdicts.iter().filter_map(|(_, verdict)| verdict.ok()).collect();
+    let fits = ordered(fits, plan.plan.rule);
+    let taken = take(prepared, plan, &fits);
+    for (n, fit) in fits.iter().enumerate() {
+        let (name, is_planned) = name(fit.candidate);
+        let verdict = if taken.iter().any(|taken| taken.candidate == fit.candidate) {
+            Verdict::Chosen {
+                level: fit.level,
+                dt_days: dt_days(fit),
+            }
+        } else {
+            Verdict::Outranked {
+                level: fit.level,
+                dt_days: dt_days(fit),
+                place: n + 1,
+            }
+        };
+        explained.candidates.push(CandidateExplained {
+            name,
+            is_planned,
+            verdict,
+        });
+    }
+    let mut refused: Vec<CandidateExplained> = verdicts
+        .iter()
+        .filter_map(|(candidate, verdict)| {
+            let refusal = verdict.err()?;
+            let (name, is_planned) = name(*candidate);
+            Some(CandidateExplained {
+                name,
+                is_planned,
+                verdict: Verdict::Refused {
+                    rule: refusal_text(policy, prepared, plan, wanting, *candidate, refusal),
+                },
+            })
+        })
+        .collect();
+    refused.sort_by(|a, b| a.name.cmp(&b.name));
+    explained.candidates.extend(refused);
+    explained
+}
+
+fn refusal_text(
+    policy: &Policy,
+    prepared: &Prepared,
+    plan: &SlotPlan,
+    wanting: &Wanting<'_>,
+    candidate: u32,
+    refusal: Refusal,
+) -> String {
+    let Some(origin) = prepared.shelf.origin(candidate) else {
+        return String::new();
+    };
+    let moment = prepared.table.moment(origin.row);
+    let away = || match (moment, wanting.moment) {
+        (Some(moment), Some(dataset)) => format!("{:+.3} d", moment.since_days(dataset)),
+        _ => "no time".to_owned(),
+    };
+    match refusal {
+        Refusal::Own => "it is the dataset's own product".to_owned(),
+        Refusal::Condition(n) => plan.conditions.get(n).map_or_else(String::new, |(_, code)| {
+            let row = prepared.table.row(origin.row);
+            let scene = Scene::candidate(&row, wanting.input);
+            let explained = code.explain(&scene, policy.book().keys());
+            explained.line()
+        }),
+        Refusal::NoTime => "it or the dataset has no time".to_owned(),
+        Refusal::Side(reason) => format!("{reason} ({})", away()),
+        Refusal::Breakpoint(at) => format!("the breakpoint {} lies between ({})", at.mjd().to_iso(), away()),
+        Refusal::Window => format!("it lies outside every window ({})", away()),
+        Refusal::OneSided => "there is none on the other side in time".to_owned(),
+    }
+}

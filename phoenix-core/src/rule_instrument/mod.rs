@@ -1,0 +1,23 @@
+//! An instrument from data: a rule book and a validity table become selector, associator and outlines of recipes.
+//!
+//! `policy` joins the two and names frames; `grouping` and `selector` make datasets; `slots` takes a slot's conditions
+//! apart, `shelf` holds the candidates of a plan by slot, joined values and time, `associator` fills slots and `explain`
+//! tells why; `instrument` is the builder.
+
+mod associator;
+mod error;
+mod explain;
+mod grouping;
+mod instrument;
+mod policy;
+mod selector;
+mod shelf;
+mod slots;
+
+pub use associator::RuleAssociator;
+pub use error::BuildError;
+pub use explain::{CandidateExplained, SlotExplained, Verdict};
+pub use instrument::{RuleInstrument, RuleInstrumentBuilder, ScorerBook};
+pub use policy::{Named, Policy};
+pub use selector::RuleSelector;
+pub use shelf::Refusal;

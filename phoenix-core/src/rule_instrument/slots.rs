@@ -1,0 +1,124 @@
+//! A calibration slot taken apart: which of its conditions look at the candidate alone, which join it to the dataset.
+
+use crate::id::Tag;
+use crate::rules::ast::{Comparison, Scope};
+use crate::rules::code::{Code, Term};
+use crate::rules::validity::ZeroMax;
+use crate::rules::{CalibrationPlan, KeyId, Preference, SlotRule, Validity};
+
+/// What one condition of a slot looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// The candidate alone.
+    Candidate,
+    /// The dataset alone.
+    Dataset,
+    /// A key of the candidate must equal a key of the dataset.
+    Join {
+        /// The candidate's key.
+        candidate: KeyId,
+        /// The dataset's key.
+        dataset: KeyId,
+    },
+    /// Anything else.
+    Both,
+}
+
+impl Look {
+    fn at(code: &Code) -> Self {
+        if let Code::Compare(Term::Key(left_scope, left), Comparison::Equal, Term::Key(right_scope, right)) = code {
+            match (left_scope, right_scope) {
+                (Scope::This, Scope::Input) => {
+                    return Self::Join {
+                        candidate: *left,
+                        dataset: *right,
+                    };
+                }
+                (Scope::Input, Scope::This) => {
+                    return Self::Join {
+                        candidate: *right,
+                        dataset: *left,
+                    };
+                }
+                _ => {}
+            }
+        }
+        let (mut sees_candidate, mut sees_dataset) = (false, false);
+        code.for_each_key(&mut |scope, _| match scope {
+            Scope::This => sees_candidate = true,
+            _ => sees_dataset = true,
+        });
+        match (sees_candidate, sees_dataset) {
+            (true, false) => Self::Candidate,
+            (false, true) => Self::Dataset,
+            _ => Self::Both,
+        }
+    }
+}
+
+/// A slot with its plan.
+#[derive(Debug, Clone)]
+pub(crate) struct SlotPlan {
+    pub(crate) tag: Tag,
+    pub(crate) min: usize,
+    /// Most files; `None` for any number.
+    pub(crate) max: Option<usize>,
+    /// Whether the slot is asked for at all: `maxRet = 0` may say that it is not.
+    pub(crate) is_asked_for: bool,
+    pub(crate) plan: CalibrationPlan,
+    pub(crate) prefer: Preference,
+    /// The conditions in the order of the text, each with what it looks at.
+    pub(crate) conditions: Vec<(Look, Code)>,
+}
+
+impl SlotPlan {
+    pub(crate) fn new(rule: &SlotRule, validity: &Validity) -> Self {
+        let plan = validity.calibrations.get(&rule.tag).cloned().unwrap_or_default();
+        let is_zero = rule.bounds.max == Some(0);
+        Self {
+            tag: rule.tag.clone(),
+            min: rule.bounds.min.unwrap_or(1) as usize,
+            max: match rule.bounds.max {
+                Some(0) => None,
+                Some(max) => Some(max as usize),
+                None => Some(rule.bounds.min.unwrap_or(1).max(1) as usize),
+            },
+            is_asked_for: !is_zero || validity.zero_max == ZeroMax::Unlimited,
+            prefer: plan.prefer.unwrap_or(validity.prefer),
+            plan,
+            conditions: rule
+                .condition
+                .conjuncts()
+                .iter()
+                .map(|code| (Look::at(code), code.clone()))
+                .collect(),
+        }
+    }
+
+    /// Returns the joined keys in order: the candidate's, the dataset's.
+    pub(crate) fn joins(&self) -> impl Iterator<Item = (KeyId, KeyId)> {
+        self.conditions.iter().filter_map(|(look, _)| match look {
+            Look::Join { candidate, dataset } => Some((*candidate, *dataset)),
+            _ => None,
+        })
+    }
+
+    /// Returns the conditions of one look.
+    pub(crate) fn looking(&self, wanted: Look) -> impl Iterator<Item = &Code> {
+        self.conditions
+            .iter()
+            .filter(move |(look, _)| *look == wanted)
+            .map(|(_, code)| code)
+    }
+
+    /// Returns the keys of the conditions that look at the candidate alone.
+    pub(crate) fn candidate_keys(&self) -> Vec<KeyId> {
+        let mut keys = Vec::new();
+        for code in self.looking(Look::Candidate) {
+            code.for_each_key(&mut |_, key| keys.push(key));
+        }
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+}
