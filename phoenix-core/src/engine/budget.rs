@@ -51,10 +51,13 @@ impl Budget {
         let mut needed_memory = 0_u64;
         for candidate in candidates.iter().take(free_threads.min(width - n_running)) {
             match needed_memory.checked_add(candidate.memory_bytes) {
-                Some(sum) if sum <= free_memory => needed_memory = sum,
-                _ => break,
+                Some(sum) if sum <= free_memory => {
+                    needed_memory = sum;
+                    n_fitting += 1;
+                }
+                // One that is too large may be passed over by those behind it.
+                _ => {}
             }
-            n_fitting += 1;
         }
         let slack = (free_memory - needed_memory) / n_fitting;
         Some(Resources {

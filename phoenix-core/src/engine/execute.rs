@@ -1,10 +1,12 @@
 //! Executing a plan: workers take admitted jobs until none is left; the job store is true at every moment.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::job::{End, Upstream, Work, with_sources};
-use super::{Admitted, Engine, EngineError, Executor, JobOutcome, JobReport, RunReport, Schedule, state};
+use super::{Admitted, Engine, EngineError, Executor, JobOutcome, JobReport, RunReport, Schedule, Verdict, state};
 use crate::id::JobId;
 use crate::observe::{Event, JobEnd};
 use crate::plan::{Plan, PlannedJob};
@@ -26,14 +28,22 @@ pub struct RunIo<'a> {
 struct Progress {
     schedule: Schedule,
     reports: Vec<Option<JobReport>>,
+    /// Jobs that will be tried again, with the moment from which on.
+    resting: Vec<(Instant, usize)>,
+    /// How often each job was tried.
+    tries: Vec<u32>,
     fatal: Option<StateError>,
 }
+
+/// How long a worker sleeps that has nothing to do but to wait for a moment: cancellation sets a flag and wakes nobody.
+const NAP: Duration = Duration::from_millis(100);
 
 struct Run<'a> {
     engine: &'a Engine,
     plan: &'a Plan,
     io: &'a RunIo<'a>,
     earlier: Option<&'a Plan>,
+    places: BTreeMap<&'a JobId, usize>,
     progress: Mutex<Progress>,
     changed: Condvar,
 }
@@ -48,6 +58,9 @@ impl Engine {
     /// * One failed job never ends the run; jobs below it are `Blocked` with the reason.
     /// * After cancellation no job starts and nothing of a running one is stored.
     /// * The products do not depend on the executor or the budget.
+    /// * A job that failed for a passing reason is tried again, as `Retry` says; one that took more memory than its
+    ///   share, with more.
+    /// * What each job took is recorded where a cost store is set, and decides what later runs expect.
     ///
     /// # Errors
     /// `OtherInstrument`, an inconsistent plan, or `State` if the state of the jobs cannot be kept: then running jobs
@@ -60,7 +73,8 @@ impl Engine {
             });
         }
         let width = executor.width().max(1);
-        let mut schedule = Schedule::new(plan, self.budget, width)?;
+        let expected = self.expectations(plan);
+        let mut schedule = Schedule::expecting(plan, &expected, self.budget, width)?;
         let earlier = io.jobs.plan()?;
         io.jobs.save_plan(plan)?;
         let unready = schedule.block_unready(plan);
@@ -69,9 +83,17 @@ impl Engine {
             plan,
             io,
             earlier: earlier.as_ref(),
+            places: plan
+                .jobs
+                .iter()
+                .enumerate()
+                .map(|(place, job)| (&job.id, place))
+                .collect(),
             progress: Mutex::new(Progress {
                 schedule,
                 reports: vec![None; plan.jobs.len()],
+                resting: Vec::new(),
+                tries: vec![0; plan.jobs.len()],
                 fatal: None,
             }),
             changed: Condvar::new(),
@@ -82,6 +104,20 @@ impl Engine {
     }
 }
 
+impl Progress {
+    /// Lets jobs whose pause is over wait for their turn.
+    fn wake(&mut self, now: Instant) {
+        let schedule = &mut self.schedule;
+        self.resting.retain(|(from, index)| {
+            let is_over = *from <= now;
+            if is_over {
+                schedule.wake(*index);
+            }
+            !is_over
+        });
+    }
+}
+
 impl Run<'_> {
     fn progress(&self) -> MutexGuard<'_, Progress> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
@@ -89,18 +125,9 @@ impl Run<'_> {
 
     /// One worker: takes admitted jobs until none is left.
     fn work(&self) {
-        while let Some((admitted, job, upstream)) = self.take() {
-            let end = Work {
-                engine: self.engine,
-                io: self.io,
-                plan: self.plan,
-                job,
-                earlier: self.earlier,
-                upstream,
-                share: admitted.share,
-            }
-            .perform();
-            if catch_unwind(AssertUnwindSafe(|| self.settle(admitted.index, job, end))).is_err() {
+        while let Some((admitted, work)) = self.take() {
+            let (job, end) = (work.job, work.perform());
+            if catch_unwind(AssertUnwindSafe(|| self.settle(admitted, job, end))).is_err() {
                 // Without this the other workers would wait for the job for ever.
                 self.progress()
                     .schedule
@@ -112,28 +139,48 @@ impl Run<'_> {
     }
 
     /// Waits for the next job that may start; `None` if this worker has nothing more to do.
-    fn take(&self) -> Option<(Admitted, &PlannedJob, Vec<Upstream>)> {
+    fn take(&self) -> Option<(Admitted, Work<'_>)> {
         let mut progress = self.progress();
         loop {
             if progress.fatal.is_some() || progress.schedule.is_done() || self.engine.cancel.is_cancelled() {
                 return None;
             }
+            progress.wake(Instant::now());
             if let Some(admitted) = progress.schedule.admit() {
                 let job = self.plan.jobs.get(admitted.index)?;
-                return Some((admitted, job, self.upstream(&progress, job)));
+                if let Some(tries) = progress.tries.get_mut(admitted.index) {
+                    *tries += 1;
+                }
+                let below = progress.schedule.below(admitted.index);
+                let work = Work {
+                    engine: self.engine,
+                    io: self.io,
+                    job,
+                    earlier: self.earlier,
+                    upstream: self.upstream(&progress, job),
+                    below: below
+                        .into_iter()
+                        .filter_map(|place| self.plan.jobs.get(place))
+                        .collect(),
+                    share: admitted.share,
+                };
+                return Some((admitted, work));
             }
-            if progress.schedule.n_running() == 0 {
+            progress = if !progress.resting.is_empty() {
+                let woken = self.changed.wait_timeout(progress, NAP);
+                woken.unwrap_or_else(PoisonError::into_inner).0
+            } else if progress.schedule.n_running() == 0 {
                 return None;
-            }
-            progress = self.changed.wait(progress).unwrap_or_else(PoisonError::into_inner);
+            } else {
+                self.changed.wait(progress).unwrap_or_else(PoisonError::into_inner)
+            };
         }
     }
 
     fn upstream(&self, progress: &Progress, job: &PlannedJob) -> Vec<Upstream> {
-        let place = |id: &JobId| self.plan.jobs.iter().position(|candidate| candidate.id == *id);
         job.producers()
             .filter_map(|id| {
-                let place = place(id)?;
+                let place = *self.places.get(id)?;
                 let report = progress.reports.get(place)?.as_ref()?;
                 Some(Upstream {
                     job: id.clone(),
@@ -144,15 +191,12 @@ impl Run<'_> {
     }
 
     /// Enters the end of a job into store, report and schedule, and tells the observer.
-    fn settle(&self, index: usize, job: &PlannedJob, end: End) {
+    fn settle(&self, admitted: Admitted, job: &PlannedJob, end: End) {
+        let (index, share) = (admitted.index, admitted.share);
+        let tries = self.progress().tries.get(index).copied().unwrap_or(1);
         let mut report = JobReport {
-            job: job.id.clone(),
-            task: job.task.clone(),
-            end: JobOutcome::Done,
-            products: Vec::new(),
-            caveats: Vec::new(),
-            figures: Vec::new(),
-            wall_s: 0.0,
+            tries,
+            ..JobReport::without_run(&job.id, &job.task, JobOutcome::Done)
         };
         let mut failure = None;
         match end {
@@ -161,6 +205,8 @@ impl Run<'_> {
                 report.caveats = record.caveats;
                 report.figures = outcome.figures;
                 report.wall_s = record.wall_s;
+                report.usage = record.usage;
+                self.engine.learn(job, share, record.wall_s, record.usage, true);
             }
             End::Skipped { record } => {
                 if let Some(Halt::Rejected { because }) = &record.halt {
@@ -172,6 +218,7 @@ impl Run<'_> {
                 report.products = record.products;
                 report.caveats = record.caveats;
                 report.wall_s = record.wall_s;
+                report.usage = record.usage;
             }
             End::Failed {
                 error: RecipeError::Stopped,
@@ -182,7 +229,13 @@ impl Run<'_> {
                 report.wall_s = wall_s;
             }
             End::Failed { record, error, wall_s } => {
-                let (text, status) = (with_sources(&error), error.status());
+                let text = with_sources(&error);
+                self.engine.learn(job, share, wall_s, record.usage, false);
+                let verdict = self.engine.retry.judge(&error, tries, share, self.engine.budget);
+                let Verdict::Final(status) = verdict else {
+                    return self.try_again(index, job, verdict, tries, &text);
+                };
+                report.usage = record.usage;
                 failure = Some(format!("job {} failed: {text}", job.id));
                 if let Err(error) = self.io.jobs.put(&state::failed(&record, text.clone(), status)) {
                     return self.give_up(error);
@@ -209,6 +262,25 @@ impl Run<'_> {
         self.block(blocked);
     }
 
+    /// Puts a job back into the queue.
+    fn try_again(&self, index: usize, job: &PlannedJob, verdict: Verdict, tries: u32, because: &str) {
+        let (pause, memory_bytes) = match verdict {
+            Verdict::After(pause) => (pause, 0),
+            Verdict::WithMemory(bytes) => (Duration::ZERO, bytes),
+            Verdict::Final(_) => return,
+        };
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            self.engine.observer.on(&Event::Retry {
+                job: &job.id,
+                attempt: tries,
+                because,
+            });
+        }));
+        let mut progress = self.progress();
+        progress.schedule.again(index, memory_bytes);
+        progress.resting.push((Instant::now() + pause, index));
+    }
+
     /// Records and reports jobs that cannot run.
     fn block(&self, blocked: Vec<(usize, String)>) {
         for (index, because) in blocked {
@@ -220,15 +292,7 @@ impl Run<'_> {
             if let Err(error) = stored {
                 return self.give_up(error);
             }
-            let report = JobReport {
-                job: job.id.clone(),
-                task: job.task.clone(),
-                end: JobOutcome::Blocked { because },
-                products: Vec::new(),
-                caveats: Vec::new(),
-                figures: Vec::new(),
-                wall_s: 0.0,
-            };
+            let report = JobReport::without_run(&job.id, &job.task, JobOutcome::Blocked { because });
             self.tell(&report);
             if let Some(slot) = self.progress().reports.get_mut(index) {
                 *slot = Some(report);
@@ -282,15 +346,7 @@ impl Run<'_> {
             .iter()
             .zip(progress.reports)
             .map(|(job, report)| {
-                report.unwrap_or_else(|| JobReport {
-                    job: job.id.clone(),
-                    task: job.task.clone(),
-                    end: JobOutcome::Stopped,
-                    products: Vec::new(),
-                    caveats: Vec::new(),
-                    figures: Vec::new(),
-                    wall_s: 0.0,
-                })
+                report.unwrap_or_else(|| JobReport::without_run(&job.id, &job.task, JobOutcome::Stopped))
             })
             .collect();
         Ok(RunReport { jobs })

@@ -1,7 +1,6 @@
 //! One job from its record to its products in their place.
 
 use std::any::Any;
-use std::collections::BTreeSet;
 use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
@@ -11,7 +10,7 @@ use super::{Engine, RunIo, is_interrupted, is_processed, processed, same_work, s
 use crate::frame::FrameRef;
 use crate::id::JobId;
 use crate::observe::Event;
-use crate::plan::{Plan, PlannedJob, Resources};
+use crate::plan::{Plan, PlannedJob, Resources, Usage};
 use crate::product::StoredProduct;
 use crate::provenance::Record;
 use crate::traits::{Committed, Halt, InputSet, JobRecord, Outcome, RecipeDyn, RecipeError, RunContext, StateError};
@@ -37,12 +36,13 @@ pub(super) enum End {
 pub(super) struct Work<'a> {
     pub(super) engine: &'a Engine,
     pub(super) io: &'a RunIo<'a>,
-    pub(super) plan: &'a Plan,
     pub(super) job: &'a PlannedJob,
     /// The plan that the store held before this run.
     pub(super) earlier: Option<&'a Plan>,
     /// The products of each producer.
     pub(super) upstream: Vec<Upstream>,
+    /// Everything that is made from the products of this job, producers first.
+    pub(super) below: Vec<&'a PlannedJob>,
     pub(super) share: Resources,
 }
 
@@ -112,12 +112,7 @@ impl Work<'_> {
     ///
     /// Jobs below come first: at no moment may one of them count as done whose input is about to change.
     fn restart(&self, found: &JobRecord) -> Result<(), StateError> {
-        let mut made_anew = BTreeSet::from([&self.job.id]);
-        for job in &self.plan.jobs {
-            if !job.producers().any(|producer| made_anew.contains(producer)) {
-                continue;
-            }
-            made_anew.insert(&job.id);
+        for job in &self.below {
             if let Some(below) = self.io.jobs.get(&job.id)?.filter(is_processed) {
                 self.io.jobs.put(&state::restarted(&below))?;
             }
@@ -174,7 +169,8 @@ impl Work<'_> {
         }
         *job_record = state::fetched(job_record);
         self.io.jobs.put(job_record).map_err(Fault::State)?;
-        let (products, outcome) = self.run(recipe, &frames, &mut provenance)?;
+        let made = self.run(recipe, &frames, &mut provenance, &mut job_record.usage);
+        let (products, outcome) = made?;
         Ok(Made::Now(products, provenance, outcome))
     }
 
@@ -183,6 +179,7 @@ impl Work<'_> {
         recipe: &dyn RecipeDyn,
         frames: &[FrameRef],
         provenance: &mut Record,
+        usage: &mut Usage,
     ) -> Result<(Vec<StoredProduct>, Outcome), RecipeError> {
         let cancel = &self.engine.cancel;
         let mut sink = self.io.sinks.open(&self.job.id)?;
@@ -191,13 +188,15 @@ impl Work<'_> {
                 .with_cancel(cancel.clone())
                 .with_observer(self.engine.observer.clone())
                 .with_budget(self.share.threads, self.share.memory_bytes);
-            recipe.execute_dyn(
+            let result = recipe.execute_dyn(
                 &InputSet::new(frames),
                 &self.job.params,
                 self.io.reader,
                 sink.as_product_sink(),
                 &context,
-            )?
+            );
+            *usage = context.usage();
+            result?
         };
         if cancel.is_cancelled() {
             return Err(RecipeError::Stopped);

@@ -1,11 +1,11 @@
-//! A job store without a disk, for programs that embed the engine and for tests.
+//! Stores without a disk, for programs that embed the engine and for tests.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::id::JobId;
+use crate::id::{JobId, RecipeId};
 use crate::plan::Plan;
-use crate::traits::{JobRecord, JobStore, StateError};
+use crate::traits::{CostRow, CostStore, JobRecord, JobStore, StateError};
 
 #[derive(Debug, Default)]
 struct Content {
@@ -51,5 +51,37 @@ impl JobStore for MemoryJobs {
 
     fn all(&self) -> Result<Vec<JobRecord>, StateError> {
         Ok(self.content().records.values().cloned().collect())
+    }
+}
+
+/// Keeps what jobs took as long as the value lives.
+#[derive(Debug, Default)]
+pub struct MemoryCosts(Mutex<Vec<CostRow>>);
+
+impl MemoryCosts {
+    /// Returns an empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl CostStore for MemoryCosts {
+    fn record_cost(&self, row: &CostRow) -> Result<(), StateError> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(row.clone());
+        Ok(())
+    }
+
+    fn costs(&self, recipe: &RecipeId, software: &str, limit: usize) -> Result<Vec<CostRow>, StateError> {
+        let rows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        let latest = rows.iter().rev().filter(|row| {
+            if row.kind.recipe != *recipe || row.kind.software != software {
+                return false;
+            }
+            let count = counts.entry(&row.kind.setup).or_default();
+            *count += 1;
+            *count <= limit
+        });
+        Ok(latest.cloned().collect())
     }
 }

@@ -1,21 +1,27 @@
 //! The engine: decides what to do (`plan`, pure) and does it (`execute`, through ports).
 //!
 //! `plan` turns frames into a canonical plan with the help of `inputs` and `graph`; `schedule` decides what may run
-//! next within a `budget`; `execute` drives an `executor` and keeps the job store true; `job` does one job, `bind` its
-//! inputs; `state` holds the transitions of a job record; `report` is what a run ends with; `memory` is a job store
-//! without a disk.
+//! next within a `budget`, in the order of `cost`; `forecast` plays it through, `learn` knows what earlier runs took;
+//! `execute` drives an `executor` and keeps the job store true; `job` does one job, `bind` its inputs; `retry` judges
+//! failures, `cascade` finds what hangs together; `state` holds the transitions of a job record; `report` is what a run
+//! ends with; `memory` is a job store without a disk.
 
 mod bind;
 mod budget;
+mod cascade;
+mod cost;
 mod error;
 mod execute;
 mod executor;
+mod forecast;
 mod graph;
 mod inputs;
 mod job;
+mod learn;
 mod memory;
 mod plan;
 mod report;
+mod retry;
 mod schedule;
 mod state;
 
@@ -23,20 +29,24 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use budget::Budget;
+pub use cascade::{above, below, cascades};
+pub use cost::{Basis, Expectation, LOOK_BACK, kind_of, planned_bytes};
 pub use error::EngineError;
 pub use execute::RunIo;
 pub use executor::{Executor, Inline};
+pub use forecast::{Forecast, JobForecast, forecast};
 pub use graph::producers_first;
 pub use inputs::ANY_TAG;
-pub use memory::MemoryJobs;
-pub use report::{JobOutcome, JobReport, RunReport};
-pub use schedule::{Admitted, Schedule};
+pub use memory::{MemoryCosts, MemoryJobs};
+pub use report::{CostReport, JobCost, JobOutcome, JobReport, RunReport};
+pub use retry::{Retry, Verdict};
+pub use schedule::{Admitted, PATIENCE, Schedule};
 pub use state::{blocked, failed, fetched, is_interrupted, is_processed, processed, restarted, same_work};
 
 use crate::cancel::CancelToken;
 use crate::id::TaskId;
 use crate::observe::Observer;
-use crate::traits::Instrument;
+use crate::traits::{CostStore, Instrument};
 
 /// Plans and executes the work of one instrument.
 ///
@@ -53,6 +63,8 @@ pub struct Engine {
     cancel: CancelToken,
     budget: Budget,
     params: BTreeMap<TaskId, serde_json::Value>,
+    costs: Option<Arc<dyn CostStore>>,
+    retry: Retry,
 }
 
 impl Engine {
@@ -64,6 +76,8 @@ impl Engine {
             cancel: CancelToken::new(),
             budget: Budget::default(),
             params: BTreeMap::new(),
+            costs: None,
+            retry: Retry::default(),
         }
     }
 
@@ -92,6 +106,20 @@ impl Engine {
     #[must_use]
     pub fn with_params(mut self, task: TaskId, overrides: serde_json::Value) -> Self {
         self.params.insert(task, overrides);
+        self
+    }
+
+    /// Sets where what jobs take is kept and looked up.
+    #[must_use]
+    pub fn with_costs(mut self, costs: Arc<dyn CostStore>) -> Self {
+        self.costs = Some(costs);
+        self
+    }
+
+    /// Sets how often a job that failed for a passing reason is tried again.
+    #[must_use]
+    pub fn with_retry(mut self, retry: Retry) -> Self {
+        self.retry = retry;
         self
     }
 

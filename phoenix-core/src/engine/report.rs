@@ -2,9 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{Expectation, Forecast};
 use crate::caveat::Caveat;
 use crate::error::Status;
 use crate::id::{JobId, Tag, TaskId};
+use crate::plan::Usage;
 use crate::product::StoredProduct;
 
 /// How one job ended.
@@ -60,6 +62,63 @@ pub struct JobReport {
     pub figures: Vec<(String, f64)>,
     /// Wall time of processing in seconds.
     pub wall_s: f64,
+    /// Processor time and peak memory, where they could be measured.
+    #[serde(default, skip_serializing_if = "Usage::is_unknown")]
+    pub usage: Usage,
+    /// How often it was tried in this run.
+    #[serde(default, skip_serializing_if = "is_once")]
+    pub tries: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
+fn is_once(tries: &u32) -> bool {
+    *tries <= 1
+}
+
+impl JobReport {
+    /// Returns the report of a job that did not run.
+    pub(super) fn without_run(job: &JobId, task: &TaskId, end: JobOutcome) -> Self {
+        Self {
+            job: job.clone(),
+            task: task.clone(),
+            end,
+            products: Vec::new(),
+            caveats: Vec::new(),
+            figures: Vec::new(),
+            wall_s: 0.0,
+            usage: Usage::default(),
+            tries: 0,
+        }
+    }
+}
+
+/// What one job took, beside what was expected.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JobCost {
+    /// The job.
+    pub job: JobId,
+    /// The kind of work.
+    pub task: TaskId,
+    /// Wall time in seconds.
+    pub wall_s: f64,
+    /// Processor time and peak memory.
+    pub usage: Usage,
+    /// What was expected, if a forecast was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<Expectation>,
+}
+
+/// What a run took.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct CostReport {
+    /// The jobs that ran, in plan order.
+    pub jobs: Vec<JobCost>,
+    /// The sum of their wall times in seconds.
+    pub job_wall_s: f64,
+    /// The sum of their processor times in seconds, as far as known.
+    pub cpu_s: f64,
+    /// The highest peak of one job in bytes, as far as known.
+    pub peak_bytes: u64,
 }
 
 /// All jobs of a run, in plan order.
@@ -78,6 +137,34 @@ impl RunReport {
     /// Returns how many jobs ended in a way that `is` accepts.
     pub fn count(&self, is: impl Fn(&JobOutcome) -> bool) -> usize {
         self.jobs.iter().filter(|report| is(&report.end)).count()
+    }
+
+    /// Returns what the jobs that ran took, beside what a forecast expected.
+    pub fn costs(&self, forecast: Option<&Forecast>) -> CostReport {
+        let ran = |report: &&JobReport| matches!(report.end, JobOutcome::Done | JobOutcome::Failed { .. });
+        let expected = |job: &JobId| {
+            let jobs = forecast.map_or(&[] as &[_], |forecast| &forecast.jobs);
+            jobs.iter().find(|known| known.job == *job).map(|known| known.expected)
+        };
+        let jobs: Vec<JobCost> = (self.jobs.iter().filter(ran))
+            .map(|report| JobCost {
+                job: report.job.clone(),
+                task: report.task.clone(),
+                wall_s: report.wall_s,
+                usage: report.usage,
+                expected: expected(&report.job),
+            })
+            .collect();
+        CostReport {
+            job_wall_s: jobs.iter().map(|job| job.wall_s).sum(),
+            cpu_s: jobs.iter().filter_map(|job| job.usage.cpu_s).sum(),
+            peak_bytes: jobs
+                .iter()
+                .filter_map(|job| job.usage.peak_bytes)
+                .max()
+                .unwrap_or_default(),
+            jobs,
+        }
     }
 
     /// Tells whether the products of every job are there.

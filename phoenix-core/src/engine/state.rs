@@ -2,7 +2,7 @@
 
 use crate::caveat::Caveat;
 use crate::error::Status;
-use crate::plan::{PlannedJob, Usage};
+use crate::plan::PlannedJob;
 use crate::product::StoredProduct;
 use crate::traits::{Halt, JobRecord, Stage};
 
@@ -43,6 +43,8 @@ pub fn fetched(record: &JobRecord) -> JobRecord {
 }
 
 /// Returns the record of a job whose products are in their place.
+///
+/// What it took from the machine stands in the record that began it.
 #[must_use]
 pub fn processed(record: &JobRecord, products: Vec<StoredProduct>, caveats: Vec<Caveat>, wall_s: f64) -> JobRecord {
     JobRecord {
@@ -54,7 +56,7 @@ pub fn processed(record: &JobRecord, products: Vec<StoredProduct>, caveats: Vec<
         caveats,
         outputs: Vec::new(),
         wall_s,
-        usage: Usage::default(),
+        usage: record.usage,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The five traits that an instrument implements, the erased twin of the recipe, and the ports around them.
 
 mod associator;
+mod cost;
 mod ingestor;
 mod instrument;
 mod ports;
@@ -10,8 +11,9 @@ mod selector;
 mod state;
 
 pub use associator::{AssociateError, Associator};
+pub use cost::{CostKind, CostRow, CostStore};
 pub use ingestor::{IngestCapability, IngestError, IngestOptions, IngestReceipt, IngestStatus, Ingestor};
-pub use instrument::{CompanionSpec, DeliverySpec, Instrument};
+pub use instrument::{ColumnSpec, CompanionSpec, DeliveryForm, DeliverySpec, Instrument, MASTER_CATEGORY};
 pub use ports::{
     ColumnSource, Committed, CubeHdu, CubeLayout, FrameReader, HduInfo, HduKind, JobSink, ProductSink, ReadError,
     SinkError, SinkFactory, SlabWriter,
