@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use phoenix::line::{Numerics, ReviewPolicy, Step};
+use phoenix::line::{Mode, Numerics, ReviewPolicy, Step};
 
 /// ESO's science-grade production line: from a night's frames to archived, quality-controlled products.
 #[derive(Debug, Parser)]
@@ -82,6 +82,8 @@ pub(crate) enum Command {
     Resume(ResumeArgs),
     /// List products that wait for a decision, or accept and reject them
     Review(ReviewArgs),
+    /// Forget the results of jobs, so that the next `resume` makes them anew
+    Redo(RedoArgs),
     /// Check files against the archive's science-data-product standard
     #[command(subcommand)]
     Sdp(SdpCommand),
@@ -132,6 +134,9 @@ pub(crate) struct RunArgs {
     /// Arithmetic: phoenix, or eso (equal to ESO's pipeline, its defects included)
     #[arg(long, value_name = "NUMERICS", default_value_t = Numerics::Phoenix)]
     pub(crate) numerics: Numerics,
+    /// Kind of batch: IDP (science with archived masters), MCALIB (masters anew), COMPLETE (masters, then science)
+    #[arg(long, value_name = "MODE")]
+    pub(crate) mode: Option<Mode>,
     /// Backend that executes the recipes: native
     #[arg(long, value_name = "NAME", default_value = "native")]
     pub(crate) backend: String,
@@ -175,6 +180,20 @@ pub(crate) struct ResumeArgs {
     /// What may be taken from the machine
     #[command(flatten)]
     pub(crate) machine: Machine,
+}
+
+/// Options of `redo`.
+#[derive(Debug, Args)]
+pub(crate) struct RedoArgs {
+    /// Jobs to do again
+    #[arg(value_name = "JOB", required = true)]
+    pub(crate) jobs: Vec<String>,
+    /// Also everything that was made from their results
+    #[arg(long)]
+    pub(crate) downstream: bool,
+    /// Folder of the run
+    #[arg(long, value_name = "DIR", default_value = "phoenix-out")]
+    pub(crate) out: PathBuf,
 }
 
 /// Options of `review`.

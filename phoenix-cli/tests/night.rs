@@ -93,6 +93,41 @@ fn a_person_decides_and_the_run_goes_on() {
 }
 
 #[test]
+fn a_job_that_is_to_be_redone_is_made_anew_and_the_others_are_left_alone() {
+    let stage = Stage::with_night();
+    let document = stage.run("run", &[]).json_with(0);
+    let before = stage::files(&stage.path().join("run/products"));
+    let id = job(&document, "_pst:")["job"].as_str().expect("a name").to_owned();
+    let end = stage.phoenix(&["redo", &id, "--downstream", "--out", "run"]);
+    assert_eq!(
+        (end.code, end.out.as_str()),
+        (Some(0), format!("{id} waits again\n").as_str())
+    );
+    assert_eq!(
+        stage.phoenix(&["status", "run", "--json"]).json_with(0)["jobs"][1]["stage"],
+        "planned"
+    );
+    let document = stage.phoenix(&["resume", "run", "--json"]).json_with(0);
+    assert_eq!(job(&document, "_pst:")["stage"], "ingested");
+    assert_eq!(job(&document, "_tpl:")["attempts"], 1);
+    assert!(stage::files(&stage.path().join("run/products")) == before);
+    assert_eq!(stage.phoenix(&["redo", "nothing", "--out", "run"]).code, Some(2));
+}
+
+#[test]
+fn a_mode_decides_which_frames_are_worked() {
+    let stage = Stage::with_night();
+    let document = stage.phoenix(&plan_words(&["--mode", "mcalib", "--json"])).json_with(0);
+    assert_eq!(document["jobs"].as_array().map(Vec::len), Some(0));
+    let text = document["left_out"].to_string();
+    assert!(
+        text.contains("mode MCALIB works no science, this is PIXTABLE_REDUCED"),
+        "{text}"
+    );
+    assert_eq!(stage.phoenix(&plan_words(&["--mode", "idl"])).code, Some(2));
+}
+
+#[test]
 fn events_are_json_lines_beside_one_document() {
     let stage = Stage::with_night();
     let end = stage.run("run", &[]);

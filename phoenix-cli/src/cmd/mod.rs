@@ -2,6 +2,7 @@
 
 mod demo;
 mod recipe;
+mod redo;
 mod review;
 mod run;
 mod sdp;
@@ -50,6 +51,7 @@ pub(crate) fn dispatch(words: &[String], output: Output) -> Result<Answer, Failu
         Command::Status(args) => run::status(&args),
         Command::Resume(args) => run::resume(&args, output),
         Command::Review(args) => review::run(&args, output),
+        Command::Redo(args) => redo::run(&args),
         Command::Sdp(SdpCommand::Validate(args)) => sdp::validate(&args),
     }
 }

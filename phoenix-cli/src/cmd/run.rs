@@ -112,6 +112,9 @@ pub(crate) fn settings(args: &RunArgs) -> Result<Settings, Failure> {
     if let Some(url) = &args.deliver_to {
         settings = settings.with_delivery(url.clone());
     }
+    if let Some(mode) = args.mode {
+        settings = settings.with_mode(mode);
+    }
     for text in &args.params {
         let (name, value) = text
             .split_once('=')

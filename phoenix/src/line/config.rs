@@ -8,6 +8,8 @@ use phoenix_core::id::{InstrumentId, TaskId};
 use phoenix_core::unit::Night;
 use serde::{Deserialize, Serialize};
 
+use super::Mode;
+
 /// One step of the line, as it is called from outside; several of the ten steps of the paper fall together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -69,7 +71,7 @@ pub struct SettingError {
 }
 
 impl SettingError {
-    fn new(text: &str, expected: &'static str) -> Self {
+    pub(super) fn new(text: &str, expected: &'static str) -> Self {
         Self {
             text: text.to_owned(),
             expected,
@@ -290,6 +292,9 @@ pub struct Settings {
     pub review: ReviewPolicy,
     /// Which arithmetic makes the products.
     pub numerics: Numerics,
+    /// What kind of batch it is; absent if the rule books decide between masters and raw calibrations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Mode>,
     /// What the products' `DATE` says; fixed when the run is begun, so that a resumed run gives the same bits.
     pub date: String,
     /// Parameters that differ from the recipes' defaults, by task.
@@ -316,6 +321,7 @@ impl Settings {
             archive,
             review: ReviewPolicy::default(),
             numerics: Numerics::default(),
+            mode: None,
             date: nights.last().span().1.to_iso(),
             params: BTreeMap::new(),
         }
@@ -339,6 +345,13 @@ impl Settings {
     #[must_use]
     pub fn with_numerics(mut self, numerics: Numerics) -> Self {
         self.numerics = numerics;
+        self
+    }
+
+    /// Sets what kind of batch it is.
+    #[must_use]
+    pub fn with_mode(mut self, mode: Mode) -> Self {
+        self.mode = Some(mode);
         self
     }
 

@@ -1,7 +1,8 @@
 //! The line: ten steps over one run folder, each separately callable, repeatable and safe under `kill -9`.
 //!
 //! `config` says what is asked for, `folder` where it lies, `run` is the `Line` itself; `plan`, `fetch`, `process`,
-//! `quality`, `review`, `convert`, `ingest` are the steps; `report` and `summary` tell how it stands; `fault` keeps
+//! `quality`, `review`, `convert`, `ingest` are the steps; `mode` says which frames a kind of batch works with, `redo`
+//! forgets results; `report` and `summary` tell how it stands; `fault` keeps
 //! the failure of one job from the others; `resume` is what makes a second start safe.
 //!
 //! A stage of a job is recorded once, when its results are on the disk under their final names. Whatever a killed
@@ -15,9 +16,11 @@ mod fault;
 mod fetch;
 mod folder;
 mod ingest;
+mod mode;
 mod plan;
 mod process;
 mod quality;
+mod redo;
 mod report;
 mod resume;
 mod review;
@@ -28,6 +31,7 @@ pub use config::{Nights, Numerics, ReviewPolicy, SettingError, Settings, Step};
 pub use convert::{Conversion, ConvertSource, convert_product, sdp_file};
 pub use error::LineError;
 pub use folder::RunFolder;
+pub use mode::Mode;
 pub use plan::{Planned, plan};
 pub use quality::{Examination, examine, stale_checksums};
 pub use run::Line;

@@ -44,8 +44,10 @@ pub fn plan(registry: &Registry, settings: &Settings, controls: &Controls) -> Re
         request = request.with_night(night);
     }
     let label = settings.nights.to_string();
-    let mut plan = engine(&instrument, settings, controls).plan(listing.frames, &request, &label)?;
+    let (frames, unused) = super::mode::restrict(listing.frames, settings.mode, &*instrument);
+    let mut plan = engine(&instrument, settings, controls).plan(frames, &request, &label)?;
     plan.left_out.extend(listing.left_out);
+    plan.left_out.extend(unused);
     plan.left_out.sort();
     controls.observer.on(&Event::PlanReady {
         jobs: plan.jobs.len(),

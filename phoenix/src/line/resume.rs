@@ -36,6 +36,12 @@ pub(super) fn keep_settings(folder: &RunFolder, settings: &Settings) -> Result<(
     write_json(&folder.settings(), settings)
 }
 
+fn mode_of(settings: &Settings) -> String {
+    settings
+        .mode
+        .map_or_else(|| "not set".to_owned(), |mode| mode.to_string())
+}
+
 /// Names the first difference between two requests; the date of the run is no difference.
 fn difference(kept: &Settings, wanted: &Settings) -> Option<String> {
     let fields = [
@@ -44,6 +50,7 @@ fn difference(kept: &Settings, wanted: &Settings) -> Option<String> {
         ("archive", kept.archive.clone(), wanted.archive.clone()),
         ("deliver-to", kept.deliver_to.clone(), wanted.deliver_to.clone()),
         ("review", kept.review.to_string(), wanted.review.to_string()),
+        ("mode", mode_of(kept), mode_of(wanted)),
         ("numerics", kept.numerics.to_string(), wanted.numerics.to_string()),
     ];
     let differing = fields.into_iter().find(|(_, kept, wanted)| kept != wanted);
