@@ -232,6 +232,14 @@ impl Instrument for RuleInstrument {
         self.outlines.get(task)
     }
 
+    fn outlined(&self) -> Vec<TaskId> {
+        let rules = self.policy.book().tasks().iter();
+        rules
+            .map(|rule| rule.task.clone())
+            .filter(|task| self.outlines.contains_key(task))
+            .collect()
+    }
+
     fn scorer(&self, tag: &Tag) -> Option<&dyn QcScorer> {
         let own = self.scorers.get(tag).map(AsRef::as_ref);
         own.or_else(|| self.scorer_books.iter().find_map(|book| book.scorer(tag)))
