@@ -19,6 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (files, truth) = match night.as_str() {
         "uves-blue" => parts(night::uves_blue(seed, size))?,
         "uves-red" => parts(night::uves_red(seed, size))?,
+        "giraffe" => parts(night::giraffe(seed, size))?,
         _ => return Err("the night is uves-blue, uves-red or giraffe".into()),
     };
     let folder = Path::new(folder);

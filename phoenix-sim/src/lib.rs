@@ -10,6 +10,7 @@ mod defects;
 pub mod detector;
 pub mod echelle;
 pub mod exposure;
+pub mod fibre;
 pub mod geometry;
 pub mod grid;
 mod header;

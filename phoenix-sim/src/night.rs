@@ -10,8 +10,8 @@ use serde_json::json;
 use crate::conditions::Conditions;
 use crate::exposure::Exposure;
 use crate::geometry::{Instrument, Size};
-use crate::nights::uves;
-pub use crate::nights::{FrameSize, SlitTruth};
+pub use crate::nights::{FibreTruth, FrameSize, SlitTruth};
+use crate::nights::{giraffe as fibres, uves};
 use crate::observation::{Block, Observation};
 use crate::offsets;
 use crate::pixtable::{CoordinateState, Form};
@@ -118,6 +118,19 @@ pub fn demo(seed: u64) -> SimulatedNight {
         content: Content::Text(info()),
     });
     night
+}
+
+/// Makes a night of raw frames of GIRAFFE with the Medusa fibres in setup H572.8, with its static calibrations.
+///
+/// # Contract
+/// * The frames are what ESO's recipes take: bias, dark, fibre flats, arc, a twilight and two fields, one of them exposed
+///   twice. Those through fibres carry the two tables of the positioner and the slit.
+/// * The same seed gives the same files, whatever the number of threads.
+///
+/// # References
+/// docs/algorithms/sim-fibre.md
+pub fn giraffe(seed: u64, size: FrameSize) -> SimulatedNight<FibreTruth> {
+    fibres::night(seed, size)
 }
 
 impl SimulatedNight {

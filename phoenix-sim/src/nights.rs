@@ -6,10 +6,12 @@
 mod cards;
 mod extinction;
 mod frame;
+pub(crate) mod giraffe;
 mod shot;
 mod target;
 pub(crate) mod uves;
 
+pub use giraffe::{FibreExposure, FibreTarget, FibreTruth};
 pub use target::{Absorption, Star};
 pub use uves::{ChipTruth, SlitExposure, SlitTruth};
 

@@ -38,17 +38,21 @@ pub fn between(low_nm: f64, high_nm: f64) -> &'static [ArcLine] {
     all.get(first..end).unwrap_or_default()
 }
 
+/// Lines closer than this many resolution elements are one.
+const BLEND: f64 = 1.5;
+
 /// Returns what a catalogue for wavelength calibration lists: lines of some strength that no neighbour blends.
 ///
 /// # Contract
-/// A line is left out if it is fainter than `faintest`, or if lines within `resolution_nm` have together a tenth of
-/// its intensity or more.
-pub fn catalogue(low_nm: f64, high_nm: f64, faintest: f64, resolution_nm: f64) -> Vec<ArcLine> {
+/// A line is left out if it is fainter than `faintest`, or if the lines within one and a half resolution elements have
+/// together a tenth of its intensity or more.
+pub fn catalogue(low_nm: f64, high_nm: f64, faintest: f64, resolution: f64) -> Vec<ArcLine> {
     between(low_nm, high_nm)
         .iter()
         .filter(|line| line.intensity >= faintest)
         .filter(|line| {
-            let near = between(line.lambda_nm - resolution_nm, line.lambda_nm + resolution_nm);
+            let reach_nm = BLEND * line.lambda_nm / resolution;
+            let near = between(line.lambda_nm - reach_nm, line.lambda_nm + reach_nm);
             near.iter().map(|other| other.intensity).sum::<f64>() < 1.1 * line.intensity
         })
         .copied()
@@ -74,12 +78,12 @@ mod tests {
 
     #[test]
     fn a_catalogue_has_no_blends() {
-        let listed = catalogue(370.0, 500.0, 150.0, 0.015);
+        let listed = catalogue(370.0, 500.0, 150.0, 40_000.0);
         assert!(listed.len() > 1000, "{}", listed.len());
         assert!(
             listed
                 .windows(2)
-                .all(|pair| pair[1].lambda_nm - pair[0].lambda_nm > 0.015)
+                .all(|pair| pair[1].lambda_nm - pair[0].lambda_nm > 0.013)
         );
     }
 }

@@ -63,11 +63,17 @@ impl Star {
     }
 
     /// Returns a star with a forest of narrow lines.
-    pub(crate) fn with_forest(name: &str, place: SkyPoint, flux_550: f64, seed: u64, index: u64) -> Self {
+    pub(crate) fn with_forest(
+        name: &str,
+        place: SkyPoint,
+        flux_550: f64,
+        range_nm: (f64, f64),
+        (seed, index): (u64, u64),
+    ) -> Self {
         let mut random = Stream::new(seed, Purpose::Targets, index);
         let mut lines = Vec::new();
-        let mut lambda_nm = 300.0;
-        while lambda_nm < 1000.0 {
+        let mut lambda_nm = range_nm.0;
+        while lambda_nm < range_nm.1 {
             lambda_nm += 0.15 + random.exponential(0.6);
             lines.push(Absorption {
                 lambda_nm,

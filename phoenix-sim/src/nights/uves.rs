@@ -119,7 +119,7 @@ pub(crate) fn night(arm: Arm, seed: u64, size: FrameSize) -> SimulatedNight<Slit
     let traces: Vec<Vec<Trace>> = chips.iter().map(|chip| traces(chip)).collect();
     let planned = plan::plan(arm, seed);
     let mut night = SimulatedNight {
-        files: statics::files(arm, &planned, resolution),
+        files: statics::files(),
         truth: SlitTruth {
             night: NIGHT.to_owned(),
             seed,

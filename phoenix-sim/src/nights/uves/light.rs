@@ -30,7 +30,7 @@ const EDGE_SIGMA_PX: f64 = 1.2;
 const SEEING_ARCSEC: f64 = 0.85;
 /// Sky brightness in a grey night, erg/s/cm²/Å/arcsec².
 const SKY: f64 = 4.0e-17;
-/// Electrons per nanometre, second and unbinned pixel along the slit from the flat lamp at the blaze, 437 nm.
+/// Electrons per nanometre, second and unbinned pixel along the slit from the flat lamp at the blaze, at the arm's setting.
 const FLAT_E_PER_NM_S: f64 = 5.0e5;
 /// Electrons per second and unbinned pixel along the slit of an arc line of intensity 1.
 const ARC_E_PER_S: f64 = 0.1;
@@ -58,7 +58,9 @@ pub(crate) fn paint(arm: Arm, chip: &ChipTruth, traces: &[Trace], one: &Planned,
     match (&one.light, &one.star) {
         (Light::None, _) => {}
         (Light::Flat, _) => {
-            let lamp = |lambda_nm: f64| FLAT_E_PER_NM_S * binning * exptime_s * libm::exp((lambda_nm - 437.0) / 400.0);
+            let lamp_nm = if arm == Arm::Red { 580.0 } else { 437.0 };
+            let lamp =
+                |lambda_nm: f64| FLAT_E_PER_NM_S * binning * exptime_s * libm::exp((lambda_nm - lamp_nm) / 400.0);
             canvas.add_spectrum(&slit, lamp);
             canvas.add_scattered(SCATTERED * FLAT_E_PER_NM_S * 0.0025 * exptime_s * one.slit_length_arcsec / 8.0);
         }

@@ -85,12 +85,17 @@ impl Planned {
 
 /// Plans the night, by time.
 pub(crate) fn plan(arm: Arm, seed: u64) -> Vec<Planned> {
-    let mut planned: Vec<Planned> = runs(seed).into_iter().flat_map(|run| exposures(arm, run)).collect();
+    let mut planned: Vec<Planned> = runs(arm, seed)
+        .into_iter()
+        .flat_map(|run| exposures(arm, run))
+        .collect();
     planned.sort_by(|a, b| a.shot.start.0.total_cmp(&b.shot.start.0));
     planned
 }
 
-fn runs(seed: u64) -> Vec<Run> {
+fn runs(arm: Arm, seed: u64) -> Vec<Run> {
+    // The red side of a halogen lamp is brighter and its pixels are wider in wavelength.
+    let flat_s = if arm == Arm::Red { 10.0 } else { 20.0 };
     let daily = |id: i64, name: &str| Block {
         id: 200_160_500 + id,
         name: name.to_owned(),
@@ -134,7 +139,7 @@ fn runs(seed: u64) -> Vec<Run> {
         lamp(
             -3.8,
             1,
-            30.0,
+            flat_s,
             "LAMP,ORDERDEF",
             "cal_orderdef",
             Light::Flat,
@@ -144,7 +149,7 @@ fn runs(seed: u64) -> Vec<Run> {
         lamp(
             10.2,
             5,
-            20.0,
+            flat_s,
             "LAMP,FLAT",
             "cal_flatfree",
             Light::Flat,
@@ -173,7 +178,13 @@ fn runs(seed: u64) -> Vec<Run> {
             template: "obs_exp",
             light: Light::Star(name.to_owned()),
             slit_length_arcsec: SLIT_LENGTH_ARCSEC,
-            star: Some(Star::with_forest(name, place, flux_550, seed, index.into())),
+            star: Some(Star::with_forest(
+                name,
+                place,
+                flux_550,
+                (300.0, 1000.0),
+                (seed, index.into()),
+            )),
             block: Block {
                 id: 1_384_100 + i64::from(index),
                 name: format!("UVES-{name}"),

@@ -5,29 +5,20 @@ use phoenix_core::product::{Column, ColumnData, Product};
 use super::super::cards::Cards;
 use super::super::extinction::PARANAL;
 use super::super::frame::{column, file, table, vectors};
-use super::Arm;
-use super::plan::{Planned, STANDARD, standard_star};
+use super::plan::{STANDARD, standard_star};
 use crate::night::{ArchiveFile, Content};
 use crate::thar;
 
 /// Faintest arc line that the catalogue lists.
 const FAINTEST: f64 = 150.0;
-/// Lines closer than this many resolution elements are one.
-const BLEND: f64 = 1.5;
+/// Resolution that decides what is a blend: the lower of the two arms' through a slit of 1 arcsec.
+const RESOLUTION: f64 = 38_700.0;
 /// Step of the standard star's table.
 const FLUX_STEP_NM: f64 = 0.5;
 
-/// Makes the static calibrations of an arm.
-pub(crate) fn files(arm: Arm, planned: &[Planned], resolution: f64) -> Vec<ArchiveFile> {
-    let is_there = |kind: &str| planned.iter().any(|one| one.shot.dpr.kind == kind);
-    let mut products = vec![extinction()];
-    if is_there("LAMP,WAVE") {
-        products.push(lines(arm, resolution));
-    }
-    if is_there("STD") {
-        products.push(fluxes());
-        products.push(nodes(arm));
-    }
+/// Makes the static calibrations; both arms have the same.
+pub(crate) fn files() -> Vec<ArchiveFile> {
+    let products = [lines(), extinction(), fluxes(), nodes()];
     products
         .into_iter()
         .map(|product| ArchiveFile {
@@ -48,16 +39,15 @@ fn product(name: &str, tag: &str, hdus: Vec<phoenix_core::product::Hdu>) -> Prod
     file(name, tag, cards.0, hdus)
 }
 
-fn lines(arm: Arm, resolution: f64) -> Product {
-    let (name, low_nm, high_nm) = match arm {
-        Arm::Blue => ("thar_blue.fits", 365.0, 510.0),
-        Arm::Red => ("thar_red.fits", 465.0, 700.0),
-    };
-    let blend_nm = BLEND * 0.5 * (low_nm + high_nm) / resolution;
-    let list = thar::catalogue(low_nm, high_nm, FAINTEST, blend_nm);
+fn lines() -> Product {
+    let list = thar::catalogue(360.0, 720.0, FAINTEST, RESOLUTION);
     let wave = list.iter().map(|line| line.lambda_nm * 10.0).collect();
     let columns = vec![column("WAVE", Some("Angstrom"), ColumnData::F64(wave))];
-    product(name, "LINE_REFER_TABLE", vec![table("LINE_REFER_TABLE", columns)])
+    product(
+        "thargood.fits",
+        "LINE_REFER_TABLE",
+        vec![table("LINE_REFER_TABLE", columns)],
+    )
 }
 
 fn extinction() -> Product {
@@ -127,22 +117,15 @@ fn fluxes() -> Product {
 }
 
 /// Where the response is fitted: every 2 nm off the Balmer lines.
-fn nodes(arm: Arm) -> Product {
-    let (low_nm, high_nm) = match arm {
-        Arm::Blue => (370.0, 504.0),
-        Arm::Red => (470.0, 690.0),
-    };
+fn nodes() -> Product {
+    let (low_nm, high_nm) = (360.0, 720.0);
     let star = standard_star();
     let is_smooth = |lambda_nm: &f64| star.lines.iter().all(|line| (line.lambda_nm - lambda_nm).abs() > 2.5);
     let n = ((high_nm - low_nm) / 2.0) as usize;
     let lambda_nm: Vec<f64> = (0..n).map(|i| low_nm + 2.0 * i as f64).filter(is_smooth).collect();
     let columns = vec![column("LAMBDA", Some("nm"), ColumnData::F64(lambda_nm))];
-    let name = match arm {
-        Arm::Blue => "resp_fit_points_blue.fits",
-        Arm::Red => "resp_fit_points_red.fits",
-    };
     product(
-        name,
+        "resp_fit_points.fits",
         "RESP_FIT_POINTS_CATALOG",
         vec![table("INDEX", index()), table(STANDARD.0, columns)],
     )
