@@ -75,6 +75,9 @@ pub struct VirtualMaster {
     pub header: Arc<Header>,
 }
 
+/// Where the frames that exist and the planned products of each kind stand.
+type ByTag<'a> = HashMap<&'a Tag, (Vec<usize>, Vec<usize>)>;
+
 /// The candidates for calibration slots, with an index by kind.
 ///
 /// A pool serves every dataset of a plan, so it also holds what an associator works out once for all of them.
@@ -84,7 +87,7 @@ pub struct CalibPool<'a> {
     pub real: &'a [ClassifiedFrame],
     /// Products that the plan will make, those of the dataset at hand included.
     pub planned: &'a [VirtualMaster],
-    by_tag: OnceLock<HashMap<&'a Tag, (Vec<usize>, Vec<usize>)>>,
+    by_tag: OnceLock<ByTag<'a>>,
     prepared: OnceLock<Box<dyn Any + Send + Sync>>,
 }
 
@@ -100,7 +103,7 @@ impl<'a> CalibPool<'a> {
 
     fn by_tag(&self, tag: &Tag) -> Option<&(Vec<usize>, Vec<usize>)> {
         let index = self.by_tag.get_or_init(|| {
-            let mut index: HashMap<&'a Tag, (Vec<usize>, Vec<usize>)> = HashMap::new();
+            let mut index: ByTag<'a> = HashMap::new();
             for (n, frame) in self.real.iter().enumerate() {
                 index.entry(&frame.tag).or_default().0.push(n);
             }

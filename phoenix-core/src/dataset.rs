@@ -35,6 +35,7 @@ pub enum Severity {
 }
 
 impl Severity {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
     fn is_info(&self) -> bool {
         *self == Self::Info
     }

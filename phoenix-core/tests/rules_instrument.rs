@@ -1,5 +1,7 @@
 //! An instrument made of rules alone: names, groups, cascades, choices and reasons.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test says what it expects")]
+
 use std::sync::Arc;
 
 use phoenix_core::association::Fill;
@@ -7,7 +9,7 @@ use phoenix_core::engine::Engine;
 use phoenix_core::frame::{Category, Frame};
 use phoenix_core::header::Header;
 use phoenix_core::plan::{InputSource, Plan, Readiness};
-use phoenix_core::rule_instrument::{BuildError, RuleInstrument};
+use phoenix_core::rule_instrument::{BuildError, RuleInstrument, RuleInstrumentBuilder};
 use phoenix_core::traits::{Instrument, SelectError, Selection};
 
 const RULES: &str = r#"
@@ -327,7 +329,7 @@ fn an_exclusive_book_refuses_two_kinds_for_one_frame() {
         if INSTRUME == "TOY" then { DO.CATG = "A"; }
         if OBJECT == "LAMP" then { DO.CATG = "B"; }
     "#;
-    let toy = RuleInstrument::from_rules(rules, "exclusive = true").and_then(|builder| builder.build());
+    let toy = RuleInstrument::from_rules(rules, "exclusive = true").and_then(RuleInstrumentBuilder::build);
     let toy = toy.expect("the rules are sound");
     let lamp = frame("LAMP", JANUARY, &[("OBJECT", "LAMP")]);
     assert!(matches!(

@@ -1,5 +1,7 @@
 //! The rule books that ESO ships are read whole, say the same after printing, and evaluate.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test says what it expects")]
+
 use std::path::PathBuf;
 
 use phoenix_core::header::{Header, Value};

@@ -84,12 +84,11 @@ impl Prepared {
             let declared = book
                 .task(&master.task)
                 .and_then(|rule| rule.products.iter().find(|made| made.tag == master.tag));
-            let (row, _) = match declared {
-                Some(made) => table.push_product(book, raw, &made.assigns),
-                None => {
-                    let category = Term::Text(master.tag.as_str().into());
-                    table.push_product(book, raw, &vec![(policy.product_key(), category)])
-                }
+            let (row, _) = if let Some(made) = declared {
+                table.push_product(book, raw, &made.assigns)
+            } else {
+                let category = Term::Text(master.tag.as_str().into());
+                table.push_product(book, raw, &vec![(policy.product_key(), category)])
             };
             let number = rank(makers.binary_search(&&master.producer));
             origins.push(Origin {

@@ -113,14 +113,15 @@ pub(super) fn explain_slot(
     }
     let verdicts = prepared.shelf.verdicts(place, plan, &prepared.table, wanting);
     explained.n_other_kinds -= verdicts.len();
-    let name = |candidate: u32| match prepared.producer(pool, candidate) {
-        Some(producer) => (producer.to_string(), true),
-        None => {
-            let frame = pool.real.get(candidate as usize);
-            (
-                frame.map_or_else(String::new, |frame| frame.frame.id.to_string()),
-                false,
-            )
+    let name = |candidate: u32| {
+        let producer = prepared.producer(pool, candidate);
+        let frame = pool
+            .real
+            .get(candidate as usize)
+            .map(|frame| frame.frame.id.to_string());
+        match producer {
+            Some(producer) => (producer.to_string(), true),
+            _ => (frame.unwrap_or_default(), false),
         }
     };
     let fits = verdicts.iter().filter_map(|(_, verdict)| verdict.ok()).collect();

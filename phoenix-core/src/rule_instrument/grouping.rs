@@ -144,12 +144,12 @@ fn bin(
     }
     if keys.is_empty() {
         // One dataset per frame: rows are distinct, so the row itself is the bin.
-        return Ok((trigger, vec![table.own_atom(row)], None));
+        return Ok((trigger, vec![FrameTable::own_atom(row)], None));
     }
     let mut values = Vec::with_capacity(keys.len());
     for key in &keys {
         match table.row_equal_atom(row, *key) {
-            Atom::NONE if policy.is_file_name(*key) => values.push(table.own_atom(row)),
+            Atom::NONE if policy.is_file_name(*key) => values.push(FrameTable::own_atom(row)),
             Atom::NONE => return Err(*key),
             atom => values.push(atom),
         }

@@ -241,7 +241,7 @@ fn cascade(policy: &Policy, table: &mut FrameTable, made: &mut Vec<(Dataset, Row
                 continue;
             };
             let dataset = Dataset {
-                id: names.name(&stem.to_owned(), trigger, group.rows.len()),
+                id: names.name(stem, trigger, group.rows.len()),
                 task: trigger.task.clone(),
                 key: key_values(policy, table, trigger, *first),
                 frames: Vec::new(),

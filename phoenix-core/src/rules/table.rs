@@ -226,7 +226,7 @@ impl FrameTable {
     }
 
     /// Returns a number that stands for the row itself and for no value.
-    pub(crate) fn own_atom(&self, row: RowId) -> Atom {
+    pub(crate) fn own_atom(row: RowId) -> Atom {
         Atom(u32::MAX - row.0)
     }
 

@@ -133,7 +133,7 @@ impl WindowText {
             (Some(_), Some(_)) => Err(fault(format!(
                 "{place}: within_days and before_days or after_days say two things"
             ))),
-            (Some(days), None) | (None, Some(days)) if days >= 0.0 && days < 1.0e6 => Ok(days_to_ms(days)),
+            (Some(days), None) | (None, Some(days)) if (0.0..1.0e6).contains(&days) => Ok(days_to_ms(days)),
             (Some(days), None) | (None, Some(days)) => Err(fault(format!("{place}: {days} is no window in days"))),
             (None, None) if self.before_days.is_none() && self.after_days.is_none() => {
                 Err(fault(format!("{place}: level {} has no window", self.level)))
