@@ -25,7 +25,7 @@ pub(crate) const MIDNIGHT: f64 = 57_510.0;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FrameSize {
-    /// As small as the recipes take them; see the instrument's page.
+    /// As small as the recipes take them: UVES binned 2 x 2; GIRAFFE unbinned, but fewer frames.
     Small,
     /// As the detector is read out unbinned.
     Full,

@@ -19,9 +19,6 @@ use crate::night::{ArchiveFile, Content, SimulatedNight};
 use crate::random::{Purpose, Stream};
 use light::Light;
 
-/// Rows of the window that the small frames have.
-const SMALL_ROWS: usize = 1024;
-
 /// Wavelength over full width at half maximum in the high-resolution mode with Medusa fibres at 572.8 nm.
 const RESOLUTION: f64 = 22_000.0;
 
@@ -84,15 +81,13 @@ impl FibreTruth {
 }
 
 /// Makes a night: bias, dark, fibre flats, arc, a twilight and two fields.
+///
+/// The small night has fewer frames, not smaller ones: the recipe for the master bias fails on any window of the chip.
 pub(crate) fn night(seed: u64, size: FrameSize) -> SimulatedNight<FibreTruth> {
     let mut random = Stream::new(seed, Purpose::Shape, 0);
     let optics = Optics {
         shift_px: [random.uniform(-2.0, 2.0), random.uniform(-1.5, 1.5)],
         ..Optics::h572_8()
-    };
-    let optics = match size {
-        FrameSize::Small => optics.with_rows(SMALL_ROWS),
-        FrameSize::Full => optics,
     };
     let fibres: Vec<FibreOnSlit> = (1..=N_FIBRES)
         .map(|fps| FibreOnSlit::at(fps, random.uniform(0.75, 1.0)))
@@ -102,7 +97,7 @@ pub(crate) fn night(seed: u64, size: FrameSize) -> SimulatedNight<FibreTruth> {
         .filter_map(|fibre| FibreTrace::of(&optics, fibre))
         .collect();
     let fields = fibres::fields(seed);
-    let planned = plan::plan(&fields);
+    let planned = plan::plan(&fields, size);
     let mut night = SimulatedNight {
         files: statics::files(&optics, &fibres),
         truth: FibreTruth {

@@ -53,7 +53,7 @@ fn targets(centre: SkyPoint, seed: u64, first: u64) -> Vec<FibreTarget> {
     (1..=N_BUTTONS)
         .map(|button| {
             let place = centre.offset(random.uniform(-600.0, 600.0), random.uniform(-600.0, 600.0));
-            let flux_550 = 1.6e-15 * libm::pow(10.0, -0.4 * random.uniform(0.0, 2.0));
+            let flux_550 = 6.0e-15 * libm::pow(10.0, -0.4 * random.uniform(0.0, 2.0));
             let name = format!("STAR{button:03}");
             let star = Star::with_forest(&name, place, flux_550, (555.0, 592.0), (seed, first + button as u64));
             FibreTarget {

@@ -2,8 +2,8 @@
 
 use phoenix_core::unit::Mjd;
 
-use super::super::MIDNIGHT;
 use super::super::shot::{Block, Dpr, Shot, Template};
+use super::super::{FrameSize, MIDNIGHT};
 use super::fibres::Field;
 use super::light::Light;
 
@@ -50,8 +50,8 @@ struct Run {
 }
 
 /// Plans the night, by time.
-pub(crate) fn plan(fields: &[Field]) -> Vec<Planned> {
-    let mut planned: Vec<Planned> = runs(fields)
+pub(crate) fn plan(fields: &[Field], size: FrameSize) -> Vec<Planned> {
+    let mut planned: Vec<Planned> = runs(fields, size)
         .into_iter()
         .flat_map(|run| exposures(&run, fields))
         .collect();
@@ -59,7 +59,8 @@ pub(crate) fn plan(fields: &[Field]) -> Vec<Planned> {
     planned
 }
 
-fn runs(fields: &[Field]) -> Vec<Run> {
+fn runs(fields: &[Field], size: FrameSize) -> Vec<Run> {
+    let is_small = size == FrameSize::Small;
     let run = |hour, n, exptime_s, (kind, tech), template, light| Run {
         hour,
         n,
@@ -92,12 +93,19 @@ fn runs(fields: &[Field]) -> Vec<Run> {
             "FLAMES_giraf_cal_wave",
             Light::Arc,
         ),
-        run(10.7, 5, 0.0, ("BIAS", "IMAGE"), "FLAMES_giraf_cal_bias", Light::None),
+        run(
+            10.7,
+            if is_small { 3 } else { 5 },
+            0.0,
+            ("BIAS", "IMAGE"),
+            "FLAMES_giraf_cal_bias",
+            Light::None,
+        ),
     ];
     for (index, field) in fields.iter().enumerate() {
         runs.push(Run {
             hour: field.hour,
-            n: field.n_exposures,
+            n: if is_small { 1 } else { field.n_exposures },
             exptime_s: field.exptime_s,
             dpr: Dpr {
                 catg: "SCIENCE",
