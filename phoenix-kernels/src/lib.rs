@@ -4,7 +4,7 @@
 //! |---|---|---|---|
 //! | combination of IFU pixel tables to a cube | [`ifu::Stack`] | two reads of the table, memory of one wavelength window | docs/algorithms/ifu-combine.md |
 //! | filter images of a cube | [`ifu::ImageAccumulator`] | one pass over planes as they appear | docs/algorithms/ifu-combine.md |
-//! | covariance after resampling | [`ifu::Stack::covariance_factor`] | the planes of a few blocks | docs/algorithms/ifu-covariance.md |
+//! | covariance after resampling | [`ifu::Stack::covariance_factors`] | the planes of a few blocks | docs/algorithms/ifu-covariance.md |
 //! | median and median absolute deviation | [`stat`] | linear | docs/algorithms/ifu-combine.md |
 
 pub mod error;

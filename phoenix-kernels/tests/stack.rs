@@ -403,7 +403,7 @@ fn the_covariance_factor_agrees_with_the_scatter_of_noise() {
             let exposures = [view(&table)];
             let stack = Stack::plan(&exposures, &automatic(), &options, &Hooks::none()).unwrap();
             let [nx, ny, nz] = stack.grid().naxis;
-            factor = stack.covariance_factor(block, &Hooks::none()).unwrap().unwrap();
+            factor = stack.covariance_factors(&[block], &Hooks::none()).unwrap()[0].unwrap();
             let (data, stat, _) = run(&exposures, &automatic(), &options, None);
             for (l, j, i) in
                 (0..nz).flat_map(|l| (0..ny / 3).flat_map(move |j| (0..nx / 3).map(move |i| (l, 3 * j, 3 * i))))

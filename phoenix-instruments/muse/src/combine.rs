@@ -284,10 +284,10 @@ impl Job<'_> {
             keep_going: &keep_going,
             on_tile: &measured,
         };
-        for (n, block) in (1..).zip(COVARIANCE_BLOCKS) {
-            let factor = stack
-                .covariance_factor(block, &hooks)
-                .map_err(|error| self.error(error))?;
+        let factors = stack
+            .covariance_factors(&COVARIANCE_BLOCKS, &hooks)
+            .map_err(|error| self.error(error))?;
+        for (n, (block, factor)) in (1..).zip(COVARIANCE_BLOCKS.into_iter().zip(factors)) {
             let Some(factor) = factor else { continue };
             let [x, y, wave] = block;
             header.set(
@@ -400,6 +400,6 @@ fn most_sources(grid: &CubeGrid) -> usize {
 
 /// Memory for windows: grows with the input, within the budget. The rest of a budget is for images, index and buffers.
 fn window_bytes(n_rows: u64, budget: u64) -> usize {
-    let wanted = (n_rows * ROW_BYTES / 4).clamp(LEAST_WINDOW_BYTES, MOST_WINDOW_BYTES);
+    let wanted = (n_rows * ROW_BYTES / 8).clamp(LEAST_WINDOW_BYTES, MOST_WINDOW_BYTES);
     usize::try_from(wanted.min(budget / 4 * 3)).unwrap_or(usize::MAX)
 }

@@ -4,13 +4,13 @@
 //! `docs/algorithms/ifu-combine.md`, "Cosmic rays".
 
 // The macro that compiles a function for several instruction sets calls its variants after asking the processor.
-#![allow(unsafe_code)]
+// What is called for every cell must be inlined into that code.
+#![allow(unsafe_code, clippy::inline_always)]
 
-use super::gather::{ALONG_X, ALONG_Y, Column, PADDING, REJECTED, Record, SAMPLE};
+use super::gather::{ALONG_X, ALONG_Y, Cells, PADDING, REJECTED, SAMPLE};
 use crate::math::Numerics;
 use crate::stat;
 use multiversion::multiversion;
-use rayon::prelude::*;
 use std::ops::Range;
 
 /// Which statistics set the limit.
@@ -45,19 +45,18 @@ pub(super) enum Neighbourhood {
     All,
 }
 
+const NEIGHBOURHOODS: [Neighbourhood; 3] = [Neighbourhood::AlongX, Neighbourhood::AlongY, Neighbourhood::All];
+
 /// The test of one window.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CosmicTest {
     pub(super) options: CosmicOptions,
     pub(super) numerics: Numerics,
     /// Slice direction bits used for all rows in `Eso`.
-    pub(super) common: u32,
-    pub(super) ny: usize,
-    /// Planes in the window.
-    pub(super) width: usize,
+    pub(super) common: u8,
 }
 
-fn neighbourhood(bits: u32) -> Neighbourhood {
+fn neighbourhood(bits: u8) -> Neighbourhood {
     if bits & ALONG_X != 0 {
         Neighbourhood::AlongX
     } else if bits & ALONG_Y != 0 {
@@ -67,209 +66,191 @@ fn neighbourhood(bits: u32) -> Neighbourhood {
     }
 }
 
-impl CosmicTest {
-    /// Flags the rows of `planes` of all columns.
-    pub(super) fn run(&self, columns: &mut [Column], planes: &Range<usize>) {
-        let flagged: Vec<Vec<u32>> = (0..columns.len())
-            .into_par_iter()
-            .map(|i| self.column(columns, i, planes))
-            .collect();
-        for (column, rows) in columns.iter_mut().zip(flagged) {
-            for row in rows {
-                column.records[row as usize].bits |= REJECTED;
-            }
-        }
-    }
+/// The columns of cells around one column, and the runs of rows that they lend to the sample of one of its cells.
+#[derive(Clone, Copy, Default)]
+struct Around {
+    /// First cell of each column, in the order x, y.
+    columns: [usize; 9],
+    n: usize,
+    /// Which of them lends no more than the plane of the cell itself.
+    own: usize,
+    runs: [[u32; 2]; 9],
+}
 
-    fn column(&self, columns: &[Column], i: usize, planes: &Range<usize>) -> Vec<u32> {
-        let mut flagged = Vec::new();
-        let mut work = Work::default();
-        let own = &columns[i];
-        let all = [Neighbourhood::AlongX, Neighbourhood::AlongY, Neighbourhood::All];
-        for j in 0..self.ny {
-            work.guesses = [Guess::default(); 3];
-            for l in planes.clone() {
-                let cell = own.range(j, self.width, l..l + 1);
-                if cell.is_empty() {
-                    continue;
-                }
-                if self.numerics == Numerics::Eso {
-                    self.cell(
-                        columns,
-                        [i, j, l],
-                        cell,
-                        neighbourhood(self.common),
-                        None,
-                        &mut work,
-                        &mut flagged,
-                    );
-                } else {
-                    let present = own.records[cell.clone()]
-                        .iter()
-                        .fold(0, |bits, r| bits | 1 << neighbourhood(r.bits) as u8);
-                    for kind in all {
-                        if present & (1 << kind as u8) != 0 {
-                            self.cell(
-                                columns,
-                                [i, j, l],
-                                cell.clone(),
-                                kind,
-                                Some(kind),
-                                &mut work,
-                                &mut flagged,
-                            );
-                        }
-                    }
-                }
-            }
-        }
-        flagged
-    }
-
-    /// Tests the rows of one cell, those of slice direction `only` if given.
-    #[allow(clippy::too_many_arguments)]
-    fn cell(
-        &self,
-        columns: &[Column],
-        at: [usize; 3],
-        cell: Range<usize>,
-        kind: Neighbourhood,
-        only: Option<Neighbourhood>,
-        work: &mut Work,
-        flagged: &mut Vec<u32>,
-    ) {
-        let records = &columns[at[0]].records[cell.clone()];
-        let mine = |r: &Record| only.is_none_or(|kind| neighbourhood(r.bits) == kind);
-        let highest = records
-            .iter()
-            .filter(|r| mine(r))
-            .fold(f32::NEG_INFINITY, |m, r| m.max(r.data));
-        let limit = if self.options.kind == CosmicKind::Median {
-            let sigma = self.options.sigma;
-            let n = self.collect(columns, at, kind, &mut work.values);
-            let guess = &mut work.guesses[kind as usize];
-            if guess.is_clean(&work.values[..n], highest, sigma) {
-                return;
-            }
-            median_limit(&mut work.values[..n], highest, sigma, guess, &mut work.sample.data)
-        } else {
-            self.limit(columns, at, kind, &mut work.sample)
+impl Around {
+    fn new(cells: &Cells, [i, j]: [usize; 2], kind: Neighbourhood) -> Self {
+        let [nx, ny] = cells.size;
+        let mut found = Self {
+            own: 9,
+            ..Self::default()
         };
-        if let Some(limit) = limit {
-            for (row, record) in cell.zip(records) {
-                if f64::from(record.data) > limit && mine(record) {
-                    flagged.push(row as u32);
-                }
-            }
-        }
-    }
-
-    /// Gathers the values of a sample to the front of `values`, filled with NaN to whole groups; returns the length
-    /// with the filling.
-    fn collect(&self, columns: &[Column], at: [usize; 3], kind: Neighbourhood, values: &mut Vec<f32>) -> usize {
-        let mut n = 0;
-        self.ranges(columns, at, kind, |column, range| {
-            if values.len() < n + range.len() + 2 * PADDING {
-                values.resize(n + range.len() + 2 * PADDING, f32::NAN);
-            }
-            // Whole groups are copied; what is too much is overwritten by the next range or the filling.
-            let mut from = range.start;
-            let mut to = n;
-            while from < range.end {
-                let group: &[f32] = &column.sample[from..from + PADDING];
-                values[to..to + PADDING].copy_from_slice(group);
-                from += PADDING;
-                to += PADDING;
-            }
-            n += range.len();
-        });
-        if values.len() < n + PADDING {
-            values.resize(n + PADDING, f32::NAN);
-        }
-        values[n..n + PADDING].fill(f32::NAN);
-        n.next_multiple_of(PADDING)
-    }
-
-    /// Names the runs of rows that form the sample of a cell, in the order x, y, plane.
-    #[inline]
-    fn ranges<'c>(
-        &self,
-        columns: &'c [Column],
-        at: [usize; 3],
-        kind: Neighbourhood,
-        mut take: impl FnMut(&'c Column, Range<usize>),
-    ) {
-        let [i, j, l] = at;
-        let near = l.saturating_sub(1)..(l + 2).min(self.width);
-        let first = i.saturating_sub(1);
-        for (i2, column) in columns.iter().enumerate().take(i + 2).skip(first) {
-            for j2 in j.saturating_sub(1)..(j + 2).min(self.ny) {
-                let own_slice = match kind {
+        for i2 in i.saturating_sub(1)..(i + 2).min(nx) {
+            for j2 in j.saturating_sub(1)..(j + 2).min(ny) {
+                let is_own_slice = match kind {
                     Neighbourhood::AlongX => j2 == j,
                     Neighbourhood::AlongY => i2 == i,
                     Neighbourhood::All => false,
                 };
-                let planes = match (own_slice, i2 == i && j2 == j) {
-                    (true, true) => l..l + 1,
-                    (true, false) => continue,
-                    (false, _) => near.clone(),
-                };
-                take(column, column.range(j2, self.width, planes));
+                let is_own = i2 == i && j2 == j;
+                if is_own_slice && !is_own {
+                    continue;
+                }
+                if is_own_slice {
+                    found.own = found.n;
+                }
+                found.columns[found.n] = (i2 * ny + j2) * cells.width;
+                found.n += 1;
             }
+        }
+        found
+    }
+
+    /// Finds the runs for the cell of plane `l`.
+    #[inline(always)]
+    fn runs(&mut self, cells: &Cells, l: usize) -> &[[u32; 2]] {
+        let near = [l.saturating_sub(1), (l + 2).min(cells.width)];
+        for (k, (run, first)) in self.runs.iter_mut().zip(self.columns).enumerate().take(self.n) {
+            let [low, high] = if k == self.own { [l, l + 1] } else { near };
+            *run = [cells.offsets[first + low], cells.offsets[first + high]];
+        }
+        &self.runs[..self.n]
+    }
+}
+
+impl CosmicTest {
+    /// Flags the rows of `planes`.
+    pub(super) fn run(&self, cells: &mut Cells, planes: &Range<usize>, work: &mut CosmicWork) {
+        work.flagged.clear();
+        let [nx, ny] = cells.size;
+        for i in 0..nx {
+            // The guesses of the first plane of one column of cells begin the next.
+            work.guesses = [Guess::default(); 3];
+            for j in 0..ny {
+                test_column(self, cells, [i, j], planes, work);
+            }
+        }
+        for row in &work.flagged {
+            cells.bits[*row as usize] |= REJECTED;
         }
     }
 
-    /// Returns the largest value that is kept, or `None` where there are too few rows to tell.
-    fn limit(&self, columns: &[Column], at: [usize; 3], kind: Neighbourhood, sample: &mut Sample) -> Option<f64> {
-        sample.data.clear();
-        sample.stat = 0.0;
-        self.ranges(columns, at, kind, |column, range| {
-            for r in &column.records[range] {
-                if r.bits & SAMPLE != 0 {
-                    sample.data.push(f64::from(r.data));
-                    sample.stat += f64::from(r.stat);
+    fn kind(&self, bits: u8) -> Neighbourhood {
+        neighbourhood(if self.numerics == Numerics::Eso {
+            self.common
+        } else {
+            bits
+        })
+    }
+
+    /// Returns the largest value that is kept, or `None` where there are too few rows to tell or nothing up to
+    /// `highest` is above it.
+    #[inline(always)]
+    fn limit(
+        &self,
+        cells: &Cells,
+        runs: &[[u32; 2]],
+        kind: Neighbourhood,
+        highest: f32,
+        work: &mut CosmicWork,
+    ) -> Option<f64> {
+        if self.options.kind != CosmicKind::Median {
+            return self.limit_of_mean(cells, runs, &mut work.sample);
+        }
+        let guess = &mut work.guesses[kind as usize];
+        if guess.proves_clean(&cells.sample, runs, highest, self.options.sigma) {
+            return None;
+        }
+        work.values.clear();
+        for [start, end] in runs {
+            let run = &cells.sample[*start as usize..*end as usize];
+            work.values.extend(run.iter().copied().filter(|value| !value.is_nan()));
+        }
+        median_limit(&mut work.values, highest, self.options.sigma, guess, &mut work.sample)
+    }
+
+    fn limit_of_mean(&self, cells: &Cells, runs: &[[u32; 2]], sample: &mut Vec<f64>) -> Option<f64> {
+        sample.clear();
+        let mut variance = 0.0;
+        for [start, end] in runs {
+            for row in *start as usize..*end as usize {
+                if cells.bits[row] & SAMPLE != 0 {
+                    let record = &cells.records[row];
+                    sample.push(f64::from(record.data));
+                    variance += f64::from(record.stat);
                 }
             }
-        });
-        let n = sample.data.len();
+        }
+        let n = sample.len();
         if n < 3 {
             return None;
         }
         let (level, deviation) = match self.options.kind {
-            CosmicKind::Mean => stat::mean_and_deviation(&sample.data)?,
+            CosmicKind::Mean => stat::mean_and_deviation(sample)?,
             CosmicKind::Iraf | CosmicKind::Median => {
                 let error = match self.numerics {
-                    Numerics::Eso => sample.stat.sqrt() / n as f64,
-                    Numerics::Phoenix => (sample.stat / n as f64).sqrt(),
+                    Numerics::Eso => variance.sqrt() / n as f64,
+                    Numerics::Phoenix => (variance / n as f64).sqrt(),
                 };
-                (stat::mean(&sample.data)?, error)
+                (stat::mean(sample)?, error)
             }
         };
         Some(level + self.options.sigma * deviation)
     }
 }
 
-/// Values and summed variance of a sample.
-#[derive(Default)]
-struct Sample {
-    data: Vec<f64>,
-    stat: f64,
+/// Tests the rows of one column of cells, those of each slice direction against their own neighbours.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn test_column(test: &CosmicTest, cells: &Cells, at: [usize; 2], planes: &Range<usize>, work: &mut CosmicWork) {
+    let mut around: [Option<Around>; 3] = [None; 3];
+    let mut begin = None;
+    for l in planes.clone() {
+        let cell = cells.range(at[0], at[1], l..l + 1);
+        let mut highest = [f32::NEG_INFINITY; 3];
+        for row in cell.clone() {
+            let bits = cells.bits[row];
+            let value = if bits & SAMPLE == 0 {
+                cells.records[row].data
+            } else {
+                cells.sample[row]
+            };
+            let most = &mut highest[test.kind(bits) as usize];
+            *most = most.max(value);
+        }
+        for kind in NEIGHBOURHOODS {
+            let highest = highest[kind as usize];
+            if highest > f32::NEG_INFINITY {
+                let around = around[kind as usize].get_or_insert_with(|| Around::new(cells, at, kind));
+                if let Some(limit) = test.limit(cells, around.runs(cells, l), kind, highest, work) {
+                    let is_above = |row: &usize| {
+                        f64::from(cells.records[*row].data) > limit && test.kind(cells.bits[*row]) == kind
+                    };
+                    work.flagged.extend(cell.clone().filter(is_above).map(|row| row as u32));
+                }
+            }
+        }
+        begin.get_or_insert(work.guesses);
+    }
+    work.guesses = begin.unwrap_or_default();
 }
 
-/// Buffers of one column's test.
-#[derive(Default)]
-struct Work {
+/// Buffers of the test, used again for each window.
+#[derive(Debug, Default)]
+pub(super) struct CosmicWork {
     values: Vec<f32>,
-    sample: Sample,
+    sample: Vec<f64>,
     guesses: [Guess; 3],
+    flagged: Vec<u32>,
 }
 
 /// Where the median of the next sample is likely to be; only the speed depends on it.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Guess {
     level: f32,
     half_width: f32,
 }
+
+/// How often an interval is mended by what was counted before the sample is looked at in full.
+const TRIES: usize = 3;
 
 impl Guess {
     /// Tells whether counting alone proves that nothing up to `highest` is above the limit of the sample.
@@ -279,32 +260,59 @@ impl Guess {
     /// above B, both middle values and so the median lie within. If fewer than half lie within r of the interval, at
     /// least half deviate from the median by r or more, so the deviation is no less than r and the limit no less than
     /// A + sigma r. With r = (highest - A) / sigma nothing is above the limit.
-    fn is_clean(&mut self, values: &[f32], highest: f32, sigma: f64) -> bool {
-        let (low, high) = (self.level - self.half_width, self.level + self.half_width);
-        let wanted = f64::from(highest) - f64::from(low);
-        // PRECISION: a part in 1e6 covers the rounding of these bounds to 32 bits and of the limit to 64 bits.
-        let scale = f64::from(low.abs().max(high.abs()).max(highest.abs()));
-        let r = (wanted.max(0.0) + 1e-6 * scale) / sigma + 1e-6 * scale;
-        let outer = [(f64::from(low) - r) as f32, (f64::from(high) + r) as f32];
-        let [n, below, above, near] = count(values, [low, high], outer);
-        // Newton's step towards the middle, for the next sample.
-        let inside = n - below - above;
-        self.level += self.half_width * 0.5 * (above as f32 - below as f32) / (inside.max(n / 8 + 1)) as f32;
-        n >= 3 && highest.is_finite() && 2 * below < n && 2 * above < n && 2 * near < n
+    #[inline(always)]
+    fn proves_clean(&mut self, sample: &[f32], runs: &[[u32; 2]], highest: f32, sigma: f64) -> bool {
+        if !highest.is_finite() {
+            return false;
+        }
+        let mut half_width = self.half_width;
+        for _ in 0..TRIES {
+            let (low, high) = (self.level - half_width, self.level + half_width);
+            let wanted = f64::from(highest) - f64::from(low);
+            // PRECISION: a part in 1e6 covers the rounding of these bounds to 32 bits and of the limit to 64 bits.
+            let scale = f64::from(low.abs().max(high.abs()).max(highest.abs()));
+            let r = (wanted.max(0.0) + 1e-6 * scale) / sigma + 1e-6 * scale;
+            let outer = [(f64::from(low) - r) as f32, (f64::from(high) + r) as f32];
+            let [n, below, above, near] = count(sample, runs, [low, high], outer);
+            let inside = n - below - above;
+            let has_median = 2 * below < n && 2 * above < n;
+            // Newton's step towards the middle, for the next try and the next sample.
+            self.level += half_width * 0.5 * (above as f32 - below as f32) / (inside.max(n / 8 + 1)) as f32;
+            if n < 3 {
+                return false;
+            }
+            if has_median {
+                if 2 * near < n {
+                    return true;
+                }
+                half_width *= 0.25;
+            }
+        }
+        false
     }
 }
 
-/// Counts values: all that are numbers, below and above the inner interval, within the outer one.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-fn count(values: &[f32], inner: [f32; 2], outer: [f32; 2]) -> [i32; 4] {
+/// Counts the values of a sample: all that are numbers, below and above the inner interval, within the outer one.
+#[inline(always)]
+fn count(sample: &[f32], runs: &[[u32; 2]], inner: [f32; 2], outer: [f32; 2]) -> [i32; 4] {
     let mut lanes = [[0_i32; PADDING]; 4];
-    for group in values.chunks_exact(PADDING) {
-        for k in 0..PADDING {
-            let v = group[k];
-            lanes[0][k] += i32::from(!v.is_nan());
-            lanes[1][k] += i32::from(v < inner[0]);
-            lanes[2][k] += i32::from(v > inner[1]);
-            lanes[3][k] += i32::from(v >= outer[0] && v <= outer[1]);
+    for &[start, end] in runs {
+        let mut from = start as usize;
+        let end = end as usize;
+        while from < end {
+            // A sample is padded, so that whole groups may be read.
+            let Some(group) = sample[from..].first_chunk::<PADDING>() else {
+                break;
+            };
+            let left = (end - from).min(PADDING) as i32;
+            for k in 0..PADDING {
+                let v = if (k as i32) < left { group[k] } else { f32::NAN };
+                lanes[0][k] += i32::from(!v.is_nan());
+                lanes[1][k] += i32::from(v < inner[0]);
+                lanes[2][k] += i32::from(v > inner[1]);
+                lanes[3][k] += i32::from(v >= outer[0] && v <= outer[1]);
+            }
+            from += PADDING;
         }
     }
     let mut sums = [0; 4];
@@ -318,13 +326,7 @@ fn count(values: &[f32], inner: [f32; 2], outer: [f32; 2]) -> [i32; 4] {
 
 /// Returns the limit of a sample, or `None` where it has fewer than three values or nothing up to `highest` is above it.
 fn median_limit(values: &mut [f32], highest: f32, sigma: f64, guess: &mut Guess, sample: &mut Vec<f64>) -> Option<f64> {
-    let mut n = 0;
-    for k in 0..values.len() {
-        let v = values[k];
-        values[n] = v;
-        n += usize::from(!v.is_nan());
-    }
-    let values = &mut values[..n];
+    let n = values.len();
     if n < 3 {
         return None;
     }

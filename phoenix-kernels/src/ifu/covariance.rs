@@ -4,15 +4,15 @@
 //! # References
 //! `docs/algorithms/ifu-covariance.md` (own derivation).
 
-use super::gather::{Column, GOOD, REJECTED, Record};
-use super::resample::{Centres, Near, Spread};
-use rayon::prelude::*;
+use super::gather::Record;
+use super::resample::{Window, is_used};
+use super::spread::{Near, Spread};
 use std::ops::Range;
 
 /// Most blocks along an axis of the sky.
-const MOST_ALONG: usize = 24;
+const MOST_ALONG: usize = 20;
 /// Most runs of planes.
-pub(super) const MOST_RUNS: usize = 8;
+pub(super) const MOST_RUNS: usize = 4;
 
 /// Picks up to `most` of the whole blocks of `size` that fit into `n`, evenly spread; returns their first elements.
 pub(super) fn spread_out(n: usize, size: usize, most: usize) -> Vec<usize> {
@@ -21,33 +21,33 @@ pub(super) fn spread_out(n: usize, size: usize, most: usize) -> Vec<usize> {
     (0..taken).map(|k| (2 * k + 1) * fit / (2 * taken) * size).collect()
 }
 
+/// Returns, for each complete sample block of `size` whose first plane is `first`, true variance over independent
+/// variance of its mean, in a fixed order.
+pub(super) fn ratios<S: Spread>(
+    window: &Window<'_>,
+    method: &S,
+    reach: usize,
+    size: [usize; 3],
+    first: usize,
+) -> Vec<f64> {
+    let run = Run { window, reach };
+    let [nx, ny] = window.cells.size;
+    let starts_y = spread_out(ny, size[1], MOST_ALONG);
+    let blocks = spread_out(nx, size[0], MOST_ALONG)
+        .into_iter()
+        .flat_map(|x| starts_y.iter().map(move |y| [x, *y]));
+    blocks
+        .filter_map(|[x, y]| run.ratio(method, &[x..x + size[0], y..y + size[1], first..first + size[2]]))
+        .collect()
+}
+
 /// The cells around one run of planes.
-pub(super) struct Run<'a> {
-    pub(super) columns: &'a [Column],
-    pub(super) centres: &'a Centres,
-    pub(super) ny: usize,
-    /// First plane of the cells in the grid, and their number.
-    pub(super) first_plane: usize,
-    pub(super) width: usize,
-    pub(super) reach: usize,
+struct Run<'a> {
+    window: &'a Window<'a>,
+    reach: usize,
 }
 
 impl Run<'_> {
-    /// Returns, for each complete sample block, true variance over independent variance of its mean; the sum of these
-    /// and their number, in a fixed order.
-    pub(super) fn ratios<S: Spread>(&self, method: &S, size: [usize; 3], first: usize) -> Vec<f64> {
-        let starts_x = spread_out(self.columns.len(), size[0], MOST_ALONG);
-        let starts_y = spread_out(self.ny, size[1], MOST_ALONG);
-        let blocks: Vec<[usize; 2]> = starts_x
-            .iter()
-            .flat_map(|x| starts_y.iter().map(move |y| [*x, *y]))
-            .collect();
-        blocks
-            .into_par_iter()
-            .filter_map(|[x, y]| self.ratio(method, &[x..x + size[0], y..y + size[1], first..first + size[2]]))
-            .collect()
-    }
-
     /// True over independent variance of the mean of one block, if all its voxels have a value.
     fn ratio<S: Spread>(&self, method: &S, block: &[Range<usize>; 3]) -> Option<f64> {
         let [bx, by, bz] = block;
@@ -83,22 +83,23 @@ impl Run<'_> {
         let around = |r: &Range<usize>, n: usize| r.start.saturating_sub(reach)..(r.end + reach).min(n);
         let within = |at: usize, r: &Range<usize>| at.saturating_sub(reach).max(r.start)..(at + reach + 1).min(r.end);
         let [bx, by, bz] = block;
-        let planes = bz.start - self.first_plane..bz.end - self.first_plane;
-        for i in around(bx, self.columns.len()) {
-            for j in around(by, self.ny) {
-                for l in around(&planes, self.width) {
+        let (cells, first) = (self.window.cells, self.window.first_plane);
+        let [nx, ny] = cells.size;
+        let planes = bz.start - first..bz.end - first;
+        for i in around(bx, nx) {
+            for j in around(by, ny) {
+                for l in around(&planes, cells.width) {
                     let near = Near {
-                        centres: self.centres,
+                        centres: self.window.centres,
                         at: [i, j],
                         columns: within(i, bx),
                         rows: within(j, by),
-                        planes: within(l + self.first_plane, bz),
-                        ny: self.ny,
+                        planes: within(l + first, bz),
+                        ny,
                     };
-                    let column = &self.columns[i];
-                    for record in &column.records[column.range(j, self.width, l..l + 1)] {
-                        if record.bits & (GOOD | REJECTED) == GOOD {
-                            take(&near, record);
+                    for row in cells.range(i, j, l..l + 1) {
+                        if is_used(cells.bits[row]) {
+                            take(&near, &cells.records[row]);
                         }
                     }
                 }

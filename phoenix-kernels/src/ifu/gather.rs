@@ -1,29 +1,39 @@
 //! The rows of a wavelength window, sorted into its cells.
 //!
-//! Two stable counting sorts, both free of shared writes: each unit of rows sorts its own by x, then each x column
-//! takes its rows from all units in order and sorts them by (y, plane). Within a cell rows keep the order exposure, row.
+//! Runs of rows are read, placed and given the number of their cell; one stable counting sort then brings them into
+//! the order of cells. Within a cell rows keep the order exposure, row. One window is one thread's work, in buffers
+//! that are used again for the next.
+
+// The macro that compiles a function for several instruction sets calls its variants after asking the processor.
+// Conditions are joined without branches, so that they become vector code.
+#![allow(
+    unsafe_code,
+    clippy::needless_bitwise_bool,
+    clippy::inline_always,
+    clippy::needless_range_loop
+)]
 
 use super::exposure::{Exposure, SliceDirection};
-use super::index::BlockIndex;
+use super::index::{BlockIndex, PlaneIndex};
 use super::pixtable::{Columns, PixelRows, RowBuffers};
 use super::position::{Locator, Placer};
 use crate::math::{Math, Numerics};
 use crate::{Hooks, KernelError};
-use rayon::prelude::*;
+use multiversion::multiversion;
 use std::ops::Range;
 
 /// The row may be resampled.
-pub const GOOD: u32 = 1;
+pub const GOOD: u8 = 1;
 /// The row counts in the statistics of the cosmic-ray test.
-pub const SAMPLE: u32 = 1 << 1;
+pub const SAMPLE: u8 = 1 << 1;
 /// The row came flagged as a cosmic ray.
-pub const CAME_FLAGGED: u32 = 1 << 2;
+pub const CAME_FLAGGED: u8 = 1 << 2;
 /// The cosmic-ray test rejected the row.
-pub const REJECTED: u32 = 1 << 3;
+pub const REJECTED: u8 = 1 << 3;
 /// Slices run along x.
-pub const ALONG_X: u32 = 1 << 4;
+pub const ALONG_X: u8 = 1 << 4;
 /// Slices run along y.
-pub const ALONG_Y: u32 = 1 << 5;
+pub const ALONG_Y: u8 = 1 << 5;
 
 /// Quality bit of a cosmic ray.
 const COSMIC_RAY: i32 = 1 << 5;
@@ -46,28 +56,34 @@ pub struct Record {
     pub stat: f32,
     /// Weight.
     pub weight: f32,
-    /// Bits as above.
-    pub bits: u32,
 }
 
-/// All cells with one x of a window, sorted by (y, plane).
+/// The rows of a window sorted by cell: x, then y, then plane.
 #[derive(Clone, Debug, Default)]
-pub struct Column {
+pub struct Cells {
     /// The rows.
     pub records: Vec<Record>,
-    /// Start of each cell, and the end of the last.
-    pub offsets: Vec<u32>,
+    /// Bits of each row, as above.
+    pub bits: Vec<u8>,
     /// Values that count in the statistics of the cosmic-ray test, NaN for the other rows; [`PADDING`] more at the end.
     pub sample: Vec<f32>,
+    /// Start of each cell, and the end of the last.
+    pub offsets: Vec<u32>,
+    /// Cells along x and y.
+    pub size: [usize; 2],
+    /// Planes of the window.
+    pub width: usize,
 }
 
-/// How many values may be read past the end of a column's sample.
+/// How many values may be read past the end of a sample.
 pub const PADDING: usize = 16;
 
-impl Column {
-    /// Returns the range of rows of planes `planes` of cell row `j`, of `width` planes in all.
-    pub fn range(&self, j: usize, width: usize, planes: Range<usize>) -> Range<usize> {
-        self.offsets[j * width + planes.start] as usize..self.offsets[j * width + planes.end] as usize
+impl Cells {
+    /// Returns the range of rows of planes `planes` of the cells at (`i`, `j`).
+    #[inline]
+    pub fn range(&self, i: usize, j: usize, planes: Range<usize>) -> Range<usize> {
+        let first = (i * self.size[1] + j) * self.width;
+        self.offsets[first + planes.start] as usize..self.offsets[first + planes.end] as usize
     }
 }
 
@@ -93,132 +109,158 @@ pub struct GatherRequest<M> {
     pub numerics: Numerics,
 }
 
-/// A unit of rows sorted by x.
-struct Unit {
-    rows: Vec<Keyed>,
-    starts: Vec<u32>,
-    counts: GatherCounts,
-}
-
-/// A row and its place in the column: y times the planes of the window, plus plane.
-#[derive(Clone, Copy, Default)]
-#[repr(C)]
-struct Keyed {
-    record: Record,
-    key: u32,
-}
-
-/// Buffers of one thread, used again for each unit.
-#[derive(Default)]
-struct Scratch {
-    buffer: RowBuffers,
-    planes: Vec<i32>,
-    /// Rows whose plane is in the window.
-    rows: Vec<u32>,
+/// Rows of a window in the order in which they were read.
+#[derive(Debug, Default)]
+struct Rows {
+    n: usize,
     x: Vec<f32>,
     y: Vec<f32>,
-    cells: Vec<[i32; 2]>,
+    lambda: Vec<f32>,
+    data: Vec<f32>,
+    stat: Vec<f32>,
+    /// Filled only where an exposure has a weight column.
+    weight: Vec<f32>,
+    bits: Vec<u8>,
+    plane: Vec<i32>,
+    /// Number of the cell; that behind the last for a row which is left out.
+    key: Vec<u32>,
+}
+
+impl Rows {
+    /// Makes room for `more` rows; never gives room back.
+    fn reserve(&mut self, more: usize, has_weight: bool) {
+        let n = self.n + more;
+        if self.key.len() < n {
+            for column in [
+                &mut self.x,
+                &mut self.y,
+                &mut self.lambda,
+                &mut self.data,
+                &mut self.stat,
+            ] {
+                column.resize(n, 0.0);
+            }
+            self.bits.resize(n, 0);
+            self.plane.resize(n, 0);
+            self.key.resize(n, 0);
+        }
+        if has_weight && self.weight.len() < n {
+            self.weight.resize(n, 0.0);
+        }
+    }
+}
+
+/// Buffers of one thread, used again for each window.
+#[derive(Debug, Default)]
+pub struct GatherWork {
+    buffer: RowBuffers,
+    planes: Vec<i32>,
+    cells: [Vec<i32>; 2],
+    rows: Rows,
+    /// End of the rows that share one weight, and that weight; `None` where each row has its own.
+    segments: Vec<(usize, Option<f32>)>,
 }
 
 impl<M: Math> GatherRequest<M> {
     /// Returns the plane range of a block, clipped as rows are.
-    fn planes(&self, range: [f32; 2]) -> Option<Range<usize>> {
+    fn planes(&self, range: [f32; 2]) -> Range<usize> {
         if range[0] > range[1] {
-            return None;
+            return 0..0;
         }
         let last = self.naxis[2] as i32 - 1;
         let low = self.locator.plane(self.locator.medium(range[0]));
         let high = self.locator.plane(self.locator.medium(range[1]));
         if self.numerics == Numerics::Phoenix && (high < 0 || low > last) {
-            return None;
+            return 0..0;
         }
-        Some(low.clamp(0, last) as usize..high.clamp(0, last) as usize + 1)
+        low.clamp(0, last) as usize..high.clamp(0, last) as usize + 1
     }
 
-    /// Estimates the number of rows that touch each plane, from the index alone.
-    pub fn rows_per_plane(&self, index: &[BlockIndex]) -> Vec<f64> {
-        let mut density = vec![0.0; self.naxis[2]];
-        for blocks in index {
-            for (block, range) in blocks.blocks().iter().enumerate() {
-                if let Some(planes) = self.planes(*range) {
-                    let rows = blocks.rows(block);
-                    let share = (rows.end - rows.start) as f64 / planes.len() as f64;
-                    density[planes].iter_mut().for_each(|d| *d += share);
-                }
-            }
-        }
-        density
+    /// Returns the planes of all blocks of each exposure.
+    pub fn plane_index(&self, index: &[BlockIndex]) -> Vec<PlaneIndex> {
+        let of = |blocks: &BlockIndex| blocks.planes(|range| self.planes(range), self.naxis[2]);
+        index.iter().map(of).collect()
     }
 
-    /// Lists the runs of rows that touch `window`, in order of exposure and row.
-    fn units(&self, index: &[BlockIndex], window: &Range<usize>) -> Vec<(usize, Range<u64>)> {
-        let mut units: Vec<(usize, Range<u64>)> = Vec::new();
-        for (exposure, blocks) in index.iter().enumerate() {
-            for (block, range) in blocks.blocks().iter().enumerate() {
-                let touches = self
-                    .planes(*range)
-                    .is_some_and(|p| p.start < window.end && p.end > window.start);
-                if !touches {
-                    continue;
-                }
-                let rows = blocks.rows(block);
-                match units.last_mut() {
-                    Some((e, last))
-                        if *e == exposure && last.end == rows.start && rows.end - last.start <= UNIT_ROWS =>
-                    {
-                        last.end = rows.end;
-                    }
-                    _ => units.push((exposure, rows)),
-                }
-            }
-        }
-        units
-    }
-
-    /// Reads the rows of a window and sorts them into columns, one for each x.
+    /// Reads the rows of a window and sorts them into cells.
     ///
     /// # Numerics
     /// `counted` are the planes whose dropped rows are counted, so that overlapping windows count each row once.
     /// # Errors
     /// `Stopped`, `Read`, `Shape`.
+    #[expect(clippy::too_many_arguments, reason = "inputs, ranges and the buffers of the thread")]
     pub fn gather(
         &self,
         exposures: &[Exposure<'_>],
-        index: &[BlockIndex],
+        units: &[(usize, Range<u64>)],
         window: &Range<usize>,
         counted: &Range<usize>,
         hooks: &Hooks<'_>,
-    ) -> Result<(Vec<Column>, GatherCounts), KernelError> {
-        let units: Vec<Unit> = self
-            .units(index, window)
-            .into_par_iter()
-            .map_init(Scratch::default, |scratch, (n, rows)| {
-                hooks.check()?;
-                self.unit(exposures, n, rows, window, counted, scratch)
-            })
-            .collect::<Result<_, _>>()?;
+        work: &mut GatherWork,
+        cells: &mut Cells,
+    ) -> Result<GatherCounts, KernelError> {
         let mut counts = GatherCounts::default();
-        for unit in &units {
-            counts.not_finite += unit.counts.not_finite;
-            counts.outside += unit.counts.outside;
+        let n_cells = self.naxis[0] * self.naxis[1] * window.len();
+        cells.size = [self.naxis[0], self.naxis[1]];
+        cells.width = window.len();
+        // One more cell, behind the others, takes the rows that are left out.
+        cells.offsets.clear();
+        cells.offsets.resize(n_cells + 2, 0);
+        work.rows.n = 0;
+        work.segments.clear();
+        for (n, rows) in units {
+            hooks.check()?;
+            self.unit(exposures, *n, rows.clone(), window, work)?;
+            let rows = &mut work.rows;
+            let start = work.segments.last().map_or(0, |(end, _)| *end);
+            let part = start..rows.n;
+            let [i, j] = &work.cells;
+            let request = KeyRequest {
+                last: self.naxis.map(|n| n as i32 - 1),
+                window: [window.start as i32, window.len() as i32],
+                counted: [counted.start as i32, counted.end as i32],
+                drops: self.numerics == Numerics::Phoenix,
+                dropped: n_cells as u32,
+            };
+            let place = Placement {
+                cells: [i, j],
+                plane: &rows.plane[part.clone()],
+                values: [
+                    &rows.data[part.clone()],
+                    &rows.stat[part.clone()],
+                    &rows.x[part.clone()],
+                    &rows.y[part.clone()],
+                ],
+            };
+            let [not_finite, outside] = keys(&request, &place, &mut rows.key[part.clone()]);
+            counts.not_finite += u64::from(not_finite);
+            counts.outside += u64::from(outside);
+            let offsets = &mut cells.offsets[1..];
+            for key in &rows.key[part] {
+                offsets[*key as usize] += 1;
+            }
+            let exposure = &exposures[*n];
+            let own = exposure.weight.is_none() && exposure.rows.has_weight();
+            let weight = if own {
+                None
+            } else {
+                Some(exposure.weight.unwrap_or(1.0))
+            };
+            work.segments.push((rows.n, weight));
         }
-        let cells = self.naxis[1] * window.len();
-        let columns = (0..self.naxis[0])
-            .into_par_iter()
-            .map(|i| column(&units, i, cells))
-            .collect();
-        Ok((columns, counts))
+        scatter(&work.rows, &work.segments, cells);
+        Ok(counts)
     }
 
+    /// Reads a run of rows and finds position and cell of those whose plane is in the window.
     fn unit(
         &self,
         exposures: &[Exposure<'_>],
         n: usize,
         rows: Range<u64>,
         window: &Range<usize>,
-        counted: &Range<usize>,
-        scratch: &mut Scratch,
-    ) -> Result<Unit, KernelError> {
+        work: &mut GatherWork,
+    ) -> Result<(), KernelError> {
         let exposure = &exposures[n];
         let has_weight = exposure.weight.is_none() && exposure.rows.has_weight();
         let columns = if has_weight {
@@ -226,93 +268,86 @@ impl<M: Math> GatherRequest<M> {
         } else {
             Columns::ALL
         };
-        read(n, exposure.rows, rows, columns, &mut scratch.buffer)?;
-        self.place(exposures, n, window, scratch);
-        let last = self.naxis.map(|n| n as i32 - 1);
-        let is_kept = |k: usize, [i, j]: [i32; 2]| {
-            let b = &scratch.buffer;
-            let row = scratch.rows[k] as usize;
-            // In `Eso` everything is kept, outsiders in border cells.
-            if !(b.data[row].is_finite()
-                && b.stat[row].is_finite()
-                && scratch.x[k].is_finite()
-                && scratch.y[k].is_finite())
-            {
-                Kept::NotFinite
-            } else if i < 0
-                || i > last[0]
-                || j < 0
-                || j > last[1]
-                || scratch.planes[row] < 0
-                || scratch.planes[row] > last[2]
-            {
-                Kept::Outside
-            } else {
-                Kept::Inside
-            }
-        };
-        let mut counts = GatherCounts::default();
-        let mut starts = vec![0_u32; self.naxis[0] + 1];
-        let mut places = Vec::with_capacity(scratch.rows.len());
-        for (k, &[i, j]) in scratch.cells.iter().enumerate() {
-            let l = scratch.planes[scratch.rows[k] as usize].clamp(0, last[2]) as usize;
-            let kept = is_kept(k, [i, j]);
-            let drops = self.numerics == Numerics::Phoenix;
-            if kept != Kept::Inside && counted.contains(&l) {
-                counts.not_finite += u64::from(kept == Kept::NotFinite && drops);
-                counts.outside += u64::from(kept == Kept::Outside);
-            }
-            if kept != Kept::Inside && drops {
-                places.push(DROPPED);
-                continue;
-            }
-            let (i, j) = (i.clamp(0, last[0]), j.clamp(0, last[1]));
-            starts[i as usize + 1] += 1;
-            places.push([i as u32, (j as usize * window.len() + (l - window.start)) as u32]);
-        }
-        for i in 0..self.naxis[0] {
-            starts[i + 1] += starts[i];
-        }
-        let rows = sort_by_column(exposure, scratch, &places, &starts, has_weight);
-        Ok(Unit { rows, starts, counts })
-    }
-
-    /// Finds position and cell of the rows whose plane is in the window.
-    fn place(&self, exposures: &[Exposure<'_>], n: usize, window: &Range<usize>, scratch: &mut Scratch) {
+        let GatherWork {
+            buffer,
+            planes,
+            cells,
+            rows: kept,
+            ..
+        } = work;
+        read(n, exposure.rows, rows, columns, buffer)?;
+        self.locator.planes(&mut buffer.lambda, self.lambda_range, planes);
+        let first = kept.n;
+        kept.reserve(planes.len(), has_weight);
         let last = self.naxis[2] as i32 - 1;
-        self.locator
-            .planes(&mut scratch.buffer.lambda, self.lambda_range, &mut scratch.planes);
-        scratch.rows.clear();
         let (low, high) = (window.start as i32, window.end as i32);
         let clamps = self.numerics == Numerics::Eso;
-        for (row, &plane) in scratch.planes.iter().enumerate() {
+        let is_kept = |plane: i32| {
             let l = if clamps { plane.clamp(0, last) } else { plane };
-            if l >= low && l < high && plane != i32::MIN {
-                scratch.rows.push(row as u32);
+            (l >= low) & (l < high) & (plane != i32::MIN)
+        };
+        // Rows in the window come in long runs.
+        let mut row = 0;
+        while row < planes.len() {
+            let run = row + planes[row..].iter().take_while(|plane| is_kept(**plane)).count();
+            if run > row {
+                let to = kept.n..kept.n + (run - row);
+                kept.x[to.clone()].copy_from_slice(&buffer.xpos[row..run]);
+                kept.y[to.clone()].copy_from_slice(&buffer.ypos[row..run]);
+                kept.lambda[to.clone()].copy_from_slice(&buffer.lambda[row..run]);
+                kept.data[to.clone()].copy_from_slice(&buffer.data[row..run]);
+                kept.stat[to.clone()].copy_from_slice(&buffer.stat[row..run]);
+                kept.plane[to.clone()].copy_from_slice(&planes[row..run]);
+                if has_weight {
+                    kept.weight[to.clone()].copy_from_slice(&buffer.weight[row..run]);
+                }
+                quality(exposure, &buffer.dq[row..run], &mut kept.bits[to.clone()]);
+                kept.n = to.end;
+            }
+            row = run + planes[run..].iter().take_while(|plane| !is_kept(**plane)).count();
+        }
+        let part = first..kept.n;
+        if let Some(s) = exposure.flux_scale {
+            for data in &mut kept.data[part.clone()] {
+                *data = (f64::from(*data) * s) as f32;
+            }
+            for stat in &mut kept.stat[part.clone()] {
+                *stat = (f64::from(*stat) * (s * s)) as f32;
             }
         }
-        let buffer = &scratch.buffer;
-        scratch.x.clear();
-        scratch
-            .x
-            .extend(scratch.rows.iter().map(|row| buffer.xpos[*row as usize]));
-        scratch.y.clear();
-        scratch
-            .y
-            .extend(scratch.rows.iter().map(|row| buffer.ypos[*row as usize]));
-        Placer::<M>::new(exposures, n, self.numerics).place(&mut scratch.x, &mut scratch.y);
-        self.locator.cells(&scratch.x, &scratch.y, &mut scratch.cells);
+        let (x, y) = (&mut kept.x[part.clone()], &mut kept.y[part]);
+        Placer::<M>::new(exposures, n, self.numerics).place(x, y);
+        let [i, j] = cells;
+        self.locator.cells(x, y, i, j);
+        Ok(())
     }
 }
 
-/// Marks a row that is left out.
-const DROPPED: [u32; 2] = [u32::MAX; 2];
+/// Lists the runs of rows that touch `window`, in order of exposure and row.
+pub fn units(index: &[PlaneIndex], window: &Range<usize>) -> Vec<(usize, Range<u64>)> {
+    let mut units: Vec<(usize, Range<u64>)> = Vec::new();
+    for (exposure, blocks) in index.iter().enumerate() {
+        blocks.touching(window, |rows, _| match units.last_mut() {
+            Some((e, last)) if *e == exposure && last.end == rows.start && rows.end - last.start <= UNIT_ROWS => {
+                last.end = rows.end;
+            }
+            _ => units.push((exposure, rows)),
+        });
+    }
+    units
+}
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kept {
-    Inside,
-    Outside,
-    NotFinite,
+/// Estimates the number of rows that touch each of `n` planes, from the index alone.
+pub fn rows_per_plane(index: &[PlaneIndex], n: usize) -> Vec<f64> {
+    let mut density = vec![0.0; n];
+    for blocks in index {
+        blocks.touching(&(0..n), |rows, planes| {
+            let planes = planes.start..planes.end.min(n);
+            let share = (rows.end - rows.start) as f64 / planes.len().max(1) as f64;
+            density[planes].iter_mut().for_each(|d| *d += share);
+        });
+    }
+    density
 }
 
 /// Reads rows of exposure `n` and checks what came.
@@ -334,92 +369,123 @@ pub(super) fn read(
     buffer.check(columns, (rows.end - rows.start) as usize)
 }
 
-fn sort_by_column(
-    exposure: &Exposure<'_>,
-    scratch: &Scratch,
-    places: &[[u32; 2]],
-    starts: &[u32],
-    has_weight: bool,
-) -> Vec<Keyed> {
+/// Turns quality and slice direction into bits.
+fn quality(exposure: &Exposure<'_>, dq: &[i32], bits: &mut [u8]) {
     let direction = match exposure.slice_direction {
         SliceDirection::X => ALONG_X,
         SliceDirection::Y => ALONG_Y,
         SliceDirection::None => 0,
     };
-    let b = &scratch.buffer;
-    let mut next = starts.to_vec();
-    let mut sorted = vec![Keyed::default(); starts[starts.len() - 1] as usize];
-    for (k, &[i, key]) in places.iter().enumerate() {
-        if [i, key] == DROPPED {
-            continue;
-        }
-        let row = scratch.rows[k] as usize;
-        let (mut data, mut stat) = (b.data[row], b.stat[row]);
-        if let Some(s) = exposure.flux_scale {
-            data = (f64::from(data) * s) as f32;
-            stat = (f64::from(stat) * (s * s)) as f32;
-        }
-        let weight = if has_weight {
-            b.weight[row]
-        } else {
-            exposure.weight.unwrap_or(1.0)
-        };
-        let dq = b.dq[row];
-        let bits = direction
-            | if dq == 0 { GOOD | SAMPLE } else { 0 }
-            | if dq == COSMIC_RAY { SAMPLE } else { 0 }
-            | if dq & COSMIC_RAY == 0 { 0 } else { CAME_FLAGGED };
-        let at = &mut next[i as usize];
-        let record = Record {
-            x: scratch.x[k],
-            y: scratch.y[k],
-            lambda: b.lambda[row],
-            data,
-            stat,
-            weight,
-            bits,
-        };
-        sorted[*at as usize] = Keyed { record, key };
-        *at += 1;
+    for (dq, bits) in dq.iter().zip(bits) {
+        let good = if *dq == 0 { GOOD | SAMPLE } else { 0 };
+        let flagged = if *dq == COSMIC_RAY { SAMPLE } else { 0 };
+        let came = if *dq & COSMIC_RAY == 0 { 0 } else { CAME_FLAGGED };
+        *bits = direction | good | flagged | came;
     }
-    sorted
 }
 
-fn column(units: &[Unit], i: usize, cells: usize) -> Column {
-    let parts = || {
-        units
-            .iter()
-            .map(|u| &u.rows[u.starts[i] as usize..u.starts[i + 1] as usize])
-    };
-    let mut offsets = vec![0_u32; cells + 1];
-    let mut n = 0;
-    for part in parts() {
-        n += part.len();
-        for row in part {
-            offsets[row.key as usize + 1] += 1;
-        }
+/// What the number of a cell depends on beside the row.
+struct KeyRequest {
+    /// Last cell along each axis.
+    last: [i32; 3],
+    /// First plane and number of planes of the window.
+    window: [i32; 2],
+    /// First plane whose rows are counted, and the one behind the last.
+    counted: [i32; 2],
+    /// Whether rows outside the grid or not finite are left out.
+    drops: bool,
+    /// Number for rows that are left out.
+    dropped: u32,
+}
+
+/// Cells and values of a run of rows.
+struct Placement<'a> {
+    cells: [&'a [i32]; 2],
+    plane: &'a [i32],
+    /// All that must be finite.
+    values: [&'a [f32]; 4],
+}
+
+/// Numbers the cells of rows; returns how many rows were not finite, and outside.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn keys(request: &KeyRequest, place: &Placement<'_>, out: &mut [u32]) -> [u32; 2] {
+    let n = out.len();
+    let (i, j, plane) = (&place.cells[0][..n], &place.cells[1][..n], &place.plane[..n]);
+    let [data, stat, x, y] = place.values.map(|values| &values[..n]);
+    let [last_i, last_j, last_l] = request.last;
+    let [first, width] = request.window;
+    let [from, to] = request.counted;
+    let (ny, drops) = (last_j + 1, request.drops);
+    let mut counts = [0_u32; 2];
+    for k in 0..n {
+        // A sum of zeros times the values is no number if one of them is none.
+        let finite = data[k] * 0.0 + stat[k] * 0.0 + x[k] * 0.0 + y[k] * 0.0 == 0.0;
+        let (ci, cj, l) = (i[k].clamp(0, last_i), j[k].clamp(0, last_j), plane[k].clamp(0, last_l));
+        let inside = (ci == i[k]) & (cj == j[k]) & (l == plane[k]);
+        let is_counted = (l >= from) & (l < to);
+        counts[0] += u32::from(drops & is_counted & !finite);
+        counts[1] += u32::from(is_counted & finite & !inside);
+        let key = (ci * ny + cj).cast_unsigned() * width.cast_unsigned() + (l - first).cast_unsigned();
+        out[k] = if drops & !(finite & inside) {
+            request.dropped
+        } else {
+            key
+        };
     }
-    for c in 0..cells {
-        offsets[c + 1] += offsets[c];
-    }
-    let mut records = vec![Record::default(); n];
-    let mut sample = vec![f32::NAN; n + PADDING];
-    // Each cell's start is used as its cursor; afterwards it is the start of the next cell, hence the shift back.
-    for part in parts() {
-        for row in part {
-            let at = &mut offsets[row.key as usize];
-            records[*at as usize] = row.record;
-            if row.record.bits & SAMPLE != 0 {
-                sample[*at as usize] = row.record.data;
-            }
-            *at += 1;
-        }
-    }
-    offsets.copy_within(0..cells, 1);
-    offsets[0] = 0;
-    Column {
+    counts
+}
+
+/// Brings rows into the order of their cells; `cells.offsets` holds the number of rows of each cell one place behind
+/// it.
+fn scatter(rows: &Rows, segments: &[(usize, Option<f32>)], cells: &mut Cells) {
+    let Cells {
         records,
-        offsets,
+        bits,
         sample,
+        offsets,
+        ..
+    } = cells;
+    let mut sum = 0;
+    for offset in offsets.iter_mut() {
+        sum += *offset;
+        *offset = sum;
+    }
+    // The last cell holds what is left out: it is sorted as well, and cut off.
+    if records.len() < rows.n {
+        records.resize(rows.n, Record::default());
+        bits.resize(rows.n, 0);
+        sample.resize(rows.n + PADDING, 0.0);
+    }
+    let mut first = 0;
+    for (end, weight) in segments {
+        for k in first..*end {
+            let at = &mut offsets[rows.key[k] as usize];
+            let to = *at as usize;
+            *at += 1;
+            records[to] = Record {
+                x: rows.x[k],
+                y: rows.y[k],
+                lambda: rows.lambda[k],
+                data: rows.data[k],
+                stat: rows.stat[k],
+                weight: weight.unwrap_or_else(|| rows.weight[k]),
+            };
+            bits[to] = rows.bits[k];
+            sample[to] = if rows.bits[k] & SAMPLE == 0 {
+                f32::NAN
+            } else {
+                rows.data[k]
+            };
+        }
+        first = *end;
+    }
+    // Each cell's start was its cursor and is now the start of the next: one shift brings the starts back.
+    let n = offsets.len() - 2;
+    offsets.copy_within(0..n, 1);
+    offsets[0] = 0;
+    offsets.truncate(n + 1);
+    let kept = offsets[n] as usize;
+    for value in &mut sample[kept..kept + PADDING] {
+        *value = f32::NAN;
     }
 }

@@ -159,6 +159,14 @@ impl Limits {
         }
     }
 
+    /// Widens the spatial limits to hold a position.
+    pub fn widen(&mut self, at: [f64; 2]) {
+        for ((low, high), at) in self.low.iter_mut().zip(&mut self.high).zip(at) {
+            *low = low.min(at);
+            *high = high.max(at);
+        }
+    }
+
     /// Widens the limits to hold those of `other`.
     pub fn join(&mut self, other: &Self) {
         for k in 0..3 {

@@ -1,22 +1,28 @@
 //! Which rows lie at which wavelength: a coarse index by blocks of rows, made in one scan with the limits.
 
 use super::exposure::Exposure;
+use super::extent::{Bound, extent, kept_range, range_within};
 use super::gather::{GatherCounts, read};
 use super::grid::{CubeGrid, Limits};
 use super::pixtable::{Columns, PixelRows, RowBuffers};
 use super::position::{Locator, Placer};
+use super::smallfield::LANES;
 use crate::math::{Math, Numerics};
 use crate::{Hooks, KernelError};
 use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// Fewest rows of a block.
-const LEAST_ROWS: u64 = 512;
-/// Most blocks of an exposure: 8 bytes each, 1 MiB in all.
-const MOST_BLOCKS: u64 = 131_072;
+const LEAST_ROWS: u64 = 128;
+/// Most blocks of an exposure: 4 bytes each, 1 MiB in all.
+const MOST_BLOCKS: u64 = 262_144;
 /// Rows read at once in the scan.
 const ROWS_AT_ONCE: u64 = 1 << 16;
+/// Blocks that reach farther in wavelength (Angstrom) are looked through for a place where one slice ends and the next
+/// begins: such a block would be read for every window between.
+const WIDE: f32 = 50.0;
 
 /// Wavelength range of each block of rows of one exposure.
 #[derive(Clone, Debug)]
@@ -24,19 +30,90 @@ pub struct BlockIndex {
     n_rows: u64,
     block_rows: u64,
     lambda: Vec<[f32; 2]>,
+    cuts: Vec<Cut>,
+}
+
+/// A block in two parts, because the wavelength jumps within.
+#[derive(Clone, Copy, Debug)]
+struct Cut {
+    block: u64,
+    /// Rows of the first part.
+    rows: u64,
+    /// Wavelength range of the second part.
+    lambda: [f32; 2],
 }
 
 impl BlockIndex {
-    /// Returns the rows of a block.
-    pub fn rows(&self, block: usize) -> Range<u64> {
-        let first = block as u64 * self.block_rows;
-        first..(first + self.block_rows).min(self.n_rows)
+    /// Hands each part of the table, in order, to `take`: its rows, and their smallest and largest wavelength; the first
+    /// is above the second in a part without usable rows.
+    pub fn each(&self, mut take: impl FnMut(Range<u64>, [f32; 2])) {
+        let mut cuts = self.cuts.iter().peekable();
+        for (block, lambda) in (0..).zip(&self.lambda) {
+            let rows = block * self.block_rows..((block + 1) * self.block_rows).min(self.n_rows);
+            match cuts.next_if(|cut| cut.block == block) {
+                Some(cut) => {
+                    take(rows.start..rows.start + cut.rows, *lambda);
+                    take(rows.start + cut.rows..rows.end, cut.lambda);
+                }
+                None => take(rows, *lambda),
+            }
+        }
     }
 
-    /// Returns the smallest and largest wavelength of each block; the first is above the second in a block without
-    /// usable rows.
-    pub fn blocks(&self) -> &[[f32; 2]] {
-        &self.lambda
+    /// Turns wavelengths into planes.
+    pub fn planes(&self, of: impl Fn([f32; 2]) -> Range<usize>, nz: usize) -> PlaneIndex {
+        let unit = nz.div_ceil(usize::from(u16::MAX)).max(1);
+        let packed = |lambda: &[f32; 2]| {
+            let planes = of(*lambda);
+            [planes.start / unit, planes.end.div_ceil(unit)].map(|plane| plane as u16)
+        };
+        PlaneIndex {
+            n_rows: self.n_rows,
+            block_rows: self.block_rows,
+            unit,
+            planes: self.lambda.iter().map(packed).collect(),
+            cuts: (self.cuts.iter())
+                .map(|cut| (cut.block, cut.rows, packed(&cut.lambda)))
+                .collect(),
+        }
+    }
+}
+
+/// Planes that each block of rows of one exposure touches.
+#[derive(Clone, Debug)]
+pub struct PlaneIndex {
+    n_rows: u64,
+    block_rows: u64,
+    /// Planes counted as one.
+    unit: usize,
+    planes: Vec<[u16; 2]>,
+    /// Block, rows of its first part, planes of its second.
+    cuts: Vec<(u64, u64, [u16; 2])>,
+}
+
+impl PlaneIndex {
+    /// Hands the rows and planes of each part that touches `window` to `take`, in order.
+    pub fn touching(&self, window: &Range<usize>, mut take: impl FnMut(Range<u64>, Range<usize>)) {
+        let (low, high) = (window.start / self.unit, window.end.div_ceil(self.unit));
+        let touches = |[start, end]: [u16; 2]| usize::from(start) < high && usize::from(end) > low && start < end;
+        let wide = |[start, end]: [u16; 2]| usize::from(start) * self.unit..usize::from(end) * self.unit;
+        let mut cuts = self.cuts.iter().peekable();
+        for (block, planes) in (0..).zip(&self.planes) {
+            let cut = cuts.next_if(|cut| cut.0 == block);
+            if cut.is_none() && !touches(*planes) {
+                continue;
+            }
+            let rows = block * self.block_rows..((block + 1) * self.block_rows).min(self.n_rows);
+            let middle = cut.map_or(rows.end, |cut| rows.start + cut.1);
+            if touches(*planes) {
+                take(rows.start..middle, wide(*planes));
+            }
+            if let Some((.., planes)) = cut
+                && touches(*planes)
+            {
+                take(middle..rows.end, wide(*planes));
+            }
+        }
     }
 }
 
@@ -80,6 +157,8 @@ pub fn scan<M: Math>(
     let chunks = |rows: &dyn PixelRows| (rows.len().div_ceil(ROWS_AT_ONCE)) as usize;
     let n_all = exposures.iter().map(|e| chunks(e.rows)).sum();
     let done = AtomicUsize::new(0);
+    // What all threads have found so far: which rows it spares depends on their order, the result does not.
+    let known = Mutex::new(Limits::empty());
     let mut index = Vec::with_capacity(exposures.len());
     let mut limits = Limits::empty();
     let mut left_out = GatherCounts::default();
@@ -88,19 +167,49 @@ pub fn scan<M: Math>(
         let block_rows = n_rows.div_ceil(MOST_BLOCKS).max(LEAST_ROWS).next_power_of_two();
         let per_chunk = ROWS_AT_ONCE.max(block_rows);
         let placer = Placer::<M>::new(exposures, n, request.numerics);
-        let found: Vec<Chunk> = (0..n_rows.div_ceil(per_chunk))
+        let locator = Locator::<M>::new(&request.grid, request.origin, request.numerics);
+        let bound = Bound::new(exposures, n, &request.grid, &locator, request.numerics);
+        let n_chunks = n_rows.div_ceil(per_chunk);
+        let found: Vec<Chunk> = (0..n_chunks)
             .into_par_iter()
-            .map_init(RowBuffers::default, |buffer, chunk| {
+            .map_init(RowBuffers::default, |buffer, k| {
                 hooks.check()?;
+                // First and last rows in turn: the edges of a field come early.
+                let chunk = if k % 2 == 0 { k / 2 } else { n_chunks - 1 - k / 2 };
                 let rows = chunk * per_chunk..((chunk + 1) * per_chunk).min(n_rows);
-                let result = scan_chunk(n, exposure, &placer, rows, block_rows as usize, request, buffer);
+                let rows_per_block = block_rows as usize;
+                let result = scan_chunk(
+                    n,
+                    exposure,
+                    &placer,
+                    rows,
+                    rows_per_block,
+                    request,
+                    bound.as_ref(),
+                    &known,
+                    buffer,
+                )?;
+                known
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .join(&result.limits);
                 (hooks.on_tile)(done.fetch_add(1, Ordering::Relaxed) + 1, n_all);
-                result
+                Ok((chunk, result))
             })
-            .collect::<Result<_, _>>()?;
+            .collect::<Result<Vec<_>, _>>()
+            .map(|mut found| {
+                found.sort_by_key(|(chunk, _)| *chunk);
+                found.into_iter().map(|(_, result)| result).collect()
+            })?;
         let mut own = Limits::empty();
         let mut lambda = Vec::with_capacity(n_rows.div_ceil(block_rows) as usize);
+        let mut cuts = Vec::new();
         for chunk in found {
+            let first = lambda.len() as u64;
+            cuts.extend(chunk.cuts.into_iter().map(|cut| Cut {
+                block: cut.block + first,
+                ..cut
+            }));
             own.join(&chunk.limits);
             left_out.not_finite += chunk.left_out.not_finite;
             left_out.outside += chunk.left_out.outside;
@@ -114,6 +223,7 @@ pub fn scan<M: Math>(
             n_rows,
             block_rows,
             lambda,
+            cuts,
         };
         if !has_value(n, exposure, &blocks, request.lambda_range, hooks)? {
             return Err(KernelError::NoPixels { exposure: n });
@@ -135,6 +245,7 @@ pub fn scan<M: Math>(
 
 struct Chunk {
     lambda: Vec<[f32; 2]>,
+    cuts: Vec<Cut>,
     limits: Limits,
     left_out: GatherCounts,
 }
@@ -148,30 +259,25 @@ fn has_value(
     hooks: &Hooks<'_>,
 ) -> Result<bool, KernelError> {
     let mut buffer = RowBuffers::default();
-    for (block, lambda) in index.blocks().iter().enumerate() {
-        if lambda[0] <= lambda[1] {
-            hooks.check()?;
-            read(
-                n,
-                exposure.rows,
-                index.rows(block),
-                Columns::DATA.union(Columns::LAMBDA),
-                &mut buffer,
-            )?;
-            let inside = |l: f32| f64::from(l) >= range[0] && f64::from(l) <= range[1];
-            if buffer
-                .data
-                .iter()
-                .zip(&buffer.lambda)
-                .any(|(d, l)| d.is_finite() && inside(*l))
-            {
-                return Ok(true);
-            }
+    let mut found = Ok(false);
+    index.each(|rows, lambda| {
+        if lambda[0] > lambda[1] || !matches!(found, Ok(false)) {
+            return;
         }
-    }
-    Ok(false)
+        let columns = Columns::DATA.union(Columns::LAMBDA);
+        found = hooks
+            .check()
+            .and_then(|()| read(n, exposure.rows, rows, columns, &mut buffer))
+            .map(|()| {
+                let inside = |l: f32| f64::from(l) >= range[0] && f64::from(l) <= range[1];
+                let mut pairs = buffer.data.iter().zip(&buffer.lambda);
+                pairs.any(|(d, l)| d.is_finite() && inside(*l))
+            });
+    });
+    found
 }
 
+#[expect(clippy::too_many_arguments, reason = "inputs, and what the threads share")]
 fn scan_chunk<M: Math>(
     n: usize,
     exposure: &Exposure<'_>,
@@ -179,6 +285,8 @@ fn scan_chunk<M: Math>(
     rows: Range<u64>,
     block_rows: usize,
     request: &ScanRequest,
+    bound: Option<&Bound>,
+    known: &Mutex<Limits>,
     buffer: &mut RowBuffers,
 ) -> Result<Chunk, KernelError> {
     let columns = if request.positions {
@@ -189,27 +297,34 @@ fn scan_chunk<M: Math>(
     let n_rows = (rows.end - rows.start) as usize;
     read(n, exposure.rows, rows, columns, buffer)?;
     let locator = Locator::<M>::new(&request.grid, request.origin, request.numerics);
-    let keep = |lambda: f32| {
-        let lambda = f64::from(lambda);
-        lambda >= request.lambda_range[0] && lambda <= request.lambda_range[1]
-    };
+    let kept = kept_range(request.lambda_range);
     let mut limits = Limits::empty();
+    let mut known = *known.lock().unwrap_or_else(PoisonError::into_inner);
     let mut blocks = Vec::with_capacity(n_rows.div_ceil(block_rows));
+    let mut cuts = Vec::new();
     for lambdas in buffer.lambda.chunks(block_rows) {
-        let mut range = [f32::INFINITY, f32::NEG_INFINITY];
-        for &lambda in lambdas.iter().filter(|l| keep(**l)) {
-            range = [range[0].min(lambda), range[1].max(lambda)];
-        }
+        let mut range = range_within(lambdas, kept);
         if range[0] <= range[1] {
             limits.low[2] = limits.low[2].min(f64::from(locator.medium(range[0])));
             limits.high[2] = limits.high[2].max(f64::from(locator.medium(range[1])));
+        }
+        if range[1] - range[0] > WIDE
+            && let Some(rows) = jump(lambdas, 0.5 * (range[1] - range[0]))
+        {
+            let (before, behind) = lambdas.split_at(rows);
+            range = range_within(before, kept);
+            cuts.push(Cut {
+                block: blocks.len() as u64,
+                rows: rows as u64,
+                lambda: range_within(behind, kept),
+            });
         }
         blocks.push(range);
     }
     let phoenix = request.numerics == Numerics::Phoenix;
     let mut left_out = GatherCounts::default();
     if phoenix {
-        left_out.not_finite = buffer.lambda.iter().filter(|l| l.is_nan()).count() as u64;
+        left_out.not_finite = buffer.lambda.iter().map(|l| u64::from(l.is_nan())).sum();
     }
     if phoenix && request.is_fixed {
         let mut lambda = buffer.lambda.clone();
@@ -220,26 +335,36 @@ fn scan_chunk<M: Math>(
     }
     if request.positions {
         let RowBuffers { xpos, ypos, lambda, .. } = buffer;
-        placer.place(xpos, ypos);
-        let mut widen = |row: usize, at: [f64; 2]| {
-            if keep(lambda[row]) {
-                for ((low, high), at) in limits.low.iter_mut().zip(&mut limits.high).zip(at) {
-                    *low = low.min(at);
-                    *high = high.max(at);
-                }
+        let lanes = xpos.chunks_mut(LANES).zip(ypos.chunks_mut(LANES));
+        for ((x, y), lambda) in lanes.zip(lambda.chunks(LANES)) {
+            // Most rows of a field lie nearer to its middle than its edges do, and cannot widen the limits.
+            if bound.is_some_and(|bound| bound.holds(y, &known)) {
+                continue;
             }
-        };
-        if phoenix {
-            locator.pixels(xpos, ypos, widen);
-        } else {
-            for (row, (&x, &y)) in xpos.iter().zip(ypos.iter()).enumerate() {
-                widen(row, [f64::from(x), f64::from(y)]);
+            placer.place(x, y);
+            if phoenix {
+                locator.pixels(x, y, |row, at| {
+                    if lambda[row] >= kept[0] && lambda[row] <= kept[1] {
+                        limits.widen(at);
+                    }
+                });
+            } else {
+                let [low, high] = extent(x, y, lambda, kept);
+                limits.widen(low.map(f64::from));
+                limits.widen(high.map(f64::from));
             }
+            known.join(&limits);
         }
     }
     Ok(Chunk {
         lambda: blocks,
+        cuts,
         limits,
         left_out,
     })
+}
+
+/// Finds the first row whose wavelength differs by more than `size` from the one before.
+fn jump(lambda: &[f32], size: f32) -> Option<usize> {
+    (1..lambda.len()).find(|&row| (lambda[row] - lambda[row - 1]).abs() > size)
 }

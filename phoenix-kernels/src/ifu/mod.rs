@@ -2,13 +2,16 @@
 //!
 //! The flow is one direction: rows ([`pixtable`]) of exposures ([`exposure`]) get sky positions ([`position`]), which
 //! give the grid ([`grid`], with [`celestial`] and [`spectral`]); blocks of rows are found by wavelength ([`index`]),
-//! gathered into the cells of a window ([`gather`]), tested for cosmic rays ([`cosmic`]), resampled ([`resample`]) and
-//! handed out as slabs ([`stack`]); [`image`] collapses slabs and `covariance` measures what the variance leaves out.
+//! gathered into the cells of a window ([`gather`]), tested for cosmic rays ([`cosmic`]), resampled ([`resample`],
+//! [`spread`]) and handed out as slabs ([`stack`]); [`image`] collapses slabs and `covariance` measures what the variance leaves out.
 
 pub mod celestial;
+pub mod centres;
 pub mod cosmic;
 pub(crate) mod covariance;
+pub(crate) mod drizzle;
 pub mod exposure;
+pub(crate) mod extent;
 pub mod gather;
 pub mod grid;
 pub mod image;
@@ -20,7 +23,9 @@ pub mod resample;
 pub mod slab;
 pub mod smallfield;
 pub mod spectral;
+pub mod spread;
 pub mod stack;
+pub(crate) mod window;
 
 pub use cosmic::{CosmicKind, CosmicOptions};
 pub use exposure::{CoordinateState, Exposure, SliceDirection};

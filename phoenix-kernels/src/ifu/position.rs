@@ -7,6 +7,10 @@
 //! # References
 //! `docs/algorithms/ifu-combine.md`, "Positions".
 
+// The macro that compiles a function for several instruction sets calls its variants after asking the processor.
+// Conditions are joined without branches, so that they become vector code; what they call must be inlined with them.
+#![allow(unsafe_code, clippy::needless_bitwise_bool, clippy::inline_always, clippy::float_cmp)]
+
 use super::celestial::{DEGREES, Gnomonic, celestial_from_native};
 use super::exposure::{CoordinateState, Exposure};
 use super::grid::CubeGrid;
@@ -124,49 +128,52 @@ impl<M: Math> Locator<M> {
         }
     }
 
-    /// Hands the pixel position of each row, counted from 1, to `take` with the row's number.
-    ///
-    /// # Numerics
-    /// `Eso`: where `is_enough` accepts a position with its slack (voxels), the series' value is handed out.
-    fn each_pixel(
-        &self,
-        x: &[f32],
-        y: &[f32],
-        is_enough: impl Fn([f64; 2], f64) -> bool,
-        mut take: impl FnMut(usize, [f64; 2]),
-    ) {
+    /// Finds the voxels, counted from 0 along x and y and perhaps outside the grid, of many positions.
+    pub fn cells(&self, x: &[f32], y: &[f32], i: &mut Vec<i32>, j: &mut Vec<i32>) {
+        i.resize(x.len(), 0);
+        j.resize(x.len(), 0);
         let mut projected = Projected::default();
-        for (n, (x, y)) in x.chunks(LANES).zip(y.chunks(LANES)).enumerate() {
+        let mut sure = [false; LANES];
+        let lanes = x.chunks(LANES).zip(y.chunks(LANES));
+        for ((x, y), (i, j)) in lanes.zip(i.chunks_mut(LANES).zip(j.chunks_mut(LANES))) {
+            let sure = &mut sure[..x.len()];
             if self.grid.celestial {
                 self.series.project(x, y, &mut projected);
             } else {
                 projected.slack = [f64::INFINITY; LANES];
             }
-            for k in 0..x.len() {
-                let at = [projected.x[k], projected.y[k]];
-                let slack = projected.slack[k];
-                let fits = match self.numerics {
-                    Numerics::Phoenix => slack.is_finite(),
-                    Numerics::Eso => is_enough(at, slack),
-                };
-                take(n * LANES + k, if fits { at } else { self.textbook(x[k], y[k]) });
+            nearest_cells(&projected, self.numerics == Numerics::Eso, i, j, sure);
+            if sure.contains(&false) {
+                for k in (0..x.len()).filter(|k| !sure[*k]) {
+                    [i[k], j[k]] = self.textbook(x[k], y[k]).map(|p| nearest(p) - 1);
+                }
             }
         }
     }
 
-    /// Finds the voxels, counted from 0 along x and y and perhaps outside the grid, of many positions.
-    pub fn cells(&self, x: &[f32], y: &[f32], cells: &mut Vec<[i32; 2]>) {
-        cells.clear();
-        let is_enough = |at: [f64; 2], slack: f64| {
-            // Far enough from the border between two voxels; infinite slack never is.
-            at.iter().all(|p| (p.abs() - whole(p.abs()) - 0.5).abs() > slack)
-        };
-        self.each_pixel(x, y, is_enough, |_, at| cells.push(at.map(|p| nearest(p) - 1)));
-    }
-
-    /// Hands out the pixel positions, counted from 1, of many positions.
-    pub fn pixels(&self, x: &[f32], y: &[f32], take: impl FnMut(usize, [f64; 2])) {
-        self.each_pixel(x, y, |_, _| false, take);
+    /// Hands out the pixel positions, counted from 1, of many positions with the number of each.
+    ///
+    /// # Numerics
+    /// `Eso`: always those of the textbook formula.
+    pub fn pixels(&self, x: &[f32], y: &[f32], mut take: impl FnMut(usize, [f64; 2])) {
+        let mut projected = Projected::default();
+        let is_phoenix = self.numerics == Numerics::Phoenix;
+        for (n, (x, y)) in x.chunks(LANES).zip(y.chunks(LANES)).enumerate() {
+            if self.grid.celestial && is_phoenix {
+                self.series.project(x, y, &mut projected);
+            } else {
+                projected.slack = [f64::INFINITY; LANES];
+            }
+            for k in 0..x.len() {
+                let is_reached = projected.slack[k].is_finite();
+                let at = if is_reached {
+                    [projected.x[k], projected.y[k]]
+                } else {
+                    self.textbook(x[k], y[k])
+                };
+                take(n * LANES + k, at);
+            }
+        }
     }
 
     /// Returns the plane, counted from 0 and perhaps outside the grid, of a wavelength in the grid's medium.
@@ -206,14 +213,47 @@ impl<M: Math> Locator<M> {
     }
 }
 
+/// Adding and subtracting it rounds to a whole number, which the low bits of the sum hold.
+const MAGIC: f64 = 6_755_399_441_055_744.0;
+/// Positions up to this size are rounded by [`MAGIC`].
+const MOST: f64 = 1e9;
+
+/// Finds the nearest voxels, counted from 0, of projected positions; a number is `sure` if it is that of the textbook
+/// formula (`textbook`), or within the reach of the series.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn nearest_cells(at: &Projected, textbook: bool, i: &mut [i32], j: &mut [i32], sure: &mut [bool]) {
+    let n = sure.len();
+    let (i, j) = (&mut i[..n], &mut j[..n]);
+    let (x, y, slack) = (&at.x[..n], &at.y[..n], &at.slack[..n]);
+    for k in 0..n {
+        let ([ix, dx], [iy, dy]) = (split(x[k]), split(y[k]));
+        i[k] = (ix + MAGIC).to_bits() as i32 - 1;
+        j[k] = (iy + MAGIC).to_bits() as i32 - 1;
+        // Far enough from the border between two voxels; infinite slack never is.
+        let far = (0.5 - dx > slack[k]) & (0.5 - dy > slack[k]);
+        let reached = (slack[k] < f64::INFINITY) & (x[k].abs() < MOST) & (y[k].abs() < MOST);
+        sure[k] = (far | !textbook) & reached;
+    }
+}
+
+/// Splits a number into the nearest whole number, halves away from 0, and the distance to it.
+#[inline(always)]
+fn split(v: f64) -> [f64; 2] {
+    let whole = (v + MAGIC) - MAGIC;
+    let rest = v - whole;
+    // The addition rounds halves to the even side.
+    let back = if rest * v.signum() == 0.5 { v.signum() } else { 0.0 };
+    [whole + back, rest.abs()]
+}
+
 /// Cuts the fraction off; exact below 2^63, and without the call that baseline processors need for `trunc`.
-#[inline]
+#[inline(always)]
 fn whole(v: f64) -> f64 {
     (v as i64) as f64
 }
 
 /// Finds the nearest whole number, halves away from 0, at the ends of the range beyond it.
-#[inline]
+#[inline(always)]
 fn nearest(v: f64) -> i32 {
     let whole = whole(v);
     (if (v - whole).abs() >= 0.5 {

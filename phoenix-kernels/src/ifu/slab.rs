@@ -1,10 +1,9 @@
 //! Finished planes and what became of the rows.
 
-use super::gather::{CAME_FLAGGED, Column, GOOD, REJECTED};
+use super::gather::{CAME_FLAGGED, Cells, GOOD, REJECTED};
 use super::resample::TileMut;
 use crate::KernelError;
 use ndarray::ArrayView3;
-use rayon::prelude::*;
 use std::ops::Range;
 
 /// A finished run of planes.
@@ -44,37 +43,45 @@ pub struct StackStats {
     pub finite_voxels: u64,
 }
 
-pub(super) fn count(columns: &[Column], ny: usize, width: usize, planes: &Range<usize>, stats: &mut StackStats) {
-    let parts: Vec<[u64; 5]> = columns
-        .par_iter()
-        .map(|column| {
-            let mut n = [0; 5];
+impl StackStats {
+    /// Adds what happened in another window.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.in_grid += other.in_grid;
+        self.cosmic_in += other.cosmic_in;
+        self.cosmic_out += other.cosmic_out;
+        self.rejected += other.rejected;
+        self.used += other.used;
+        self.not_finite += other.not_finite;
+        self.outside += other.outside;
+        self.finite_voxels += other.finite_voxels;
+    }
+
+    /// Counts the rows of `planes` of a window.
+    pub(super) fn count(&mut self, cells: &Cells, planes: &Range<usize>) {
+        let [nx, ny] = cells.size;
+        for i in 0..nx {
             for j in 0..ny {
-                for r in &column.records[column.range(j, width, planes.clone())] {
-                    let rejected = r.bits & REJECTED != 0;
-                    let came = r.bits & CAME_FLAGGED != 0;
-                    let good = r.bits & GOOD != 0;
-                    n[0] += 1;
-                    n[1] += u64::from(came);
-                    n[2] += u64::from(came || rejected);
-                    n[3] += u64::from(rejected && good);
-                    n[4] += u64::from(good && !rejected);
+                let mut n = [0_u32; 4];
+                let range = cells.range(i, j, planes.clone());
+                self.in_grid += range.len() as u64;
+                for bits in &cells.bits[range] {
+                    let (good, rejected, came) = (bits & GOOD, bits & REJECTED, bits & CAME_FLAGGED);
+                    n[0] += u32::from(came != 0);
+                    n[1] += u32::from(came | rejected != 0);
+                    n[2] += u32::from(good != 0 && rejected != 0);
+                    n[3] += u32::from(good != 0 && rejected == 0);
                 }
+                self.cosmic_in += u64::from(n[0]);
+                self.cosmic_out += u64::from(n[1]);
+                self.rejected += u64::from(n[2]);
+                self.used += u64::from(n[3]);
             }
-            n
-        })
-        .collect();
-    for n in parts {
-        stats.in_grid += n[0];
-        stats.cosmic_in += n[1];
-        stats.cosmic_out += n[2];
-        stats.rejected += n[3];
-        stats.used += n[4];
+        }
     }
 }
 
 /// Output of a window, used again for the next.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct SlabBuffers {
     pub(super) data: Vec<f32>,
     stat: Vec<f32>,
@@ -92,11 +99,12 @@ impl SlabBuffers {
         }
     }
 
-    pub(super) fn tiles(&mut self, n: usize) -> impl IndexedParallelIterator<Item = TileMut<'_>> {
+    /// Cuts the output into tiles of `n` voxels.
+    pub(super) fn tiles(&mut self, n: usize) -> impl Iterator<Item = TileMut<'_>> {
         let parts = self.data.len().div_ceil(n);
         self.data
-            .par_chunks_mut(n)
-            .zip(self.stat.par_chunks_mut(n))
+            .chunks_mut(n)
+            .zip(self.stat.chunks_mut(n))
             .zip(split(self.used.as_mut(), n, parts))
             .zip(split(self.rejected.as_mut(), n, parts))
             .map(|(((data, stat), used), rejected)| TileMut {

@@ -1,34 +1,36 @@
 //! Exposures to a cube, one window of planes at a time.
 
-use super::cosmic::CosmicTest;
+use super::centres::Centres;
 use super::covariance;
-use super::exposure::{CoordinateState, Exposure, SliceDirection};
-use super::gather::{ALONG_X, ALONG_Y, Column, GatherCounts, GatherRequest, Record};
+use super::exposure::{CoordinateState, Exposure};
+use super::gather::{self, GatherCounts, GatherRequest};
 use super::grid::{self, CubeGrid, GridRequest, Limits, spatial_scale};
-use super::index::{self, BlockIndex, ScanRequest};
+use super::index::{self, PlaneIndex, ScanRequest};
 use super::options::StackOptions;
 use super::position::Locator;
-use super::resample::{Centres, Distance, Drizzle, Resample, Shape, Window};
-use super::slab::{Slab, SlabBuffers, StackStats, count};
+use super::resample::Resample;
+use super::slab::{Slab, StackStats};
+use super::spread::{Distance, Drizzle, Shape};
+use super::window::{BYTES_PER_CELL, BYTES_PER_ROW, BYTES_PER_VOXEL, Worker};
 use crate::math::{Math, Numerics, Portable, System};
 use crate::{Hooks, KernelError, SourceError};
 use rayon::prelude::*;
 use std::marker::PhantomData;
 use std::ops::Range;
-
-/// Bytes for the sums of a tile.
-const RING_BYTES: usize = 512 << 10;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A prepared combination: rows indexed, grid fixed.
 pub struct Stack<'a> {
-    exposures: &'a [Exposure<'a>],
-    options: StackOptions,
-    grid: CubeGrid,
+    pub(super) exposures: &'a [Exposure<'a>],
+    pub(super) options: StackOptions,
+    pub(super) grid: CubeGrid,
     limits: Limits,
-    index: Vec<BlockIndex>,
+    pub(super) index: Vec<PlaneIndex>,
     left_out: GatherCounts,
-    centres: Centres,
+    pub(super) centres: Centres,
+    /// Planes of a window, and windows at once.
     window: usize,
+    workers: usize,
 }
 
 impl std::fmt::Debug for Stack<'_> {
@@ -103,12 +105,14 @@ impl<'a> Stack<'a> {
             options: options.clone(),
             grid,
             limits,
-            index: scan.index,
+            index: Vec::new(),
             left_out: scan.left_out,
             centres,
             window: 1,
+            workers: 1,
         };
-        stack.window = stack.choose_window::<M>()?;
+        stack.index = stack.gather_request::<M>().plane_index(&scan.index);
+        (stack.window, stack.workers) = stack.choose_window()?;
         Ok(stack)
     }
 
@@ -158,11 +162,11 @@ impl<'a> Stack<'a> {
         }
     }
 
-    /// Measures by how much the error of a mean over `block` voxels (x, y, wavelength) exceeds what independent
+    /// Measures by how much the error of a mean over each of `blocks` voxels (x, y, wavelength) exceeds what independent
     /// variances say: true error over independent error, from blocks spread evenly over the cube.
     ///
     /// # Contract
-    /// `None` if no sample block is complete. 1 for `Nearest`, whose voxels share no rows.
+    /// `None` where no sample block is complete. 1 for `Nearest`, whose voxels share no rows.
     /// # Numerics
     /// For each block the weights of every row over all its voxels are formed as in the resampling; the factor is the
     /// root of the mean ratio of variances, so that deviations divided by it have unit mean square.
@@ -170,38 +174,60 @@ impl<'a> Stack<'a> {
     /// `Stopped`, `Read`, `Shape`.
     /// # References
     /// `docs/algorithms/ifu-covariance.md`.
-    pub fn covariance_factor(&self, block: [usize; 3], hooks: &Hooks<'_>) -> Result<Option<f64>, KernelError> {
+    pub fn covariance_factors(
+        &self,
+        blocks: &[[usize; 3]],
+        hooks: &Hooks<'_>,
+    ) -> Result<Vec<Option<f64>>, KernelError> {
         match self.options.numerics {
-            Numerics::Eso => self.covariance_with::<System>(block, hooks),
-            Numerics::Phoenix => self.covariance_with::<Portable>(block, hooks),
+            Numerics::Eso => self.covariance_with::<System>(blocks, hooks),
+            Numerics::Phoenix => self.covariance_with::<Portable>(blocks, hooks),
         }
     }
 
-    fn covariance_with<M: Math>(&self, block: [usize; 3], hooks: &Hooks<'_>) -> Result<Option<f64>, KernelError> {
+    fn covariance_with<M: Math>(
+        &self,
+        blocks: &[[usize; 3]],
+        hooks: &Hooks<'_>,
+    ) -> Result<Vec<Option<f64>>, KernelError> {
         if self.options.resample == Resample::Nearest {
-            return Ok(Some(1.0));
+            return Ok(vec![Some(1.0); blocks.len()]);
         }
-        let runs = covariance::spread_out(self.grid.naxis[2], block[2], covariance::MOST_RUNS);
-        let mut ratios = Vec::new();
-        for (n, &first) in runs.iter().enumerate() {
-            hooks.check()?;
-            let (columns, window) = self.load::<M>(&(first..first + block[2]), &mut StackStats::default(), hooks)?;
-            let run = covariance::Run {
-                columns: &columns,
-                centres: &self.centres,
-                ny: self.grid.naxis[1],
-                first_plane: window.start,
-                width: window.len(),
-                reach: self.reach(),
-            };
-            ratios.extend(match self.options.resample {
-                Resample::Drizzle => run.ratios(&self.drizzle(), block, first),
-                _ => run.ratios(&self.distance::<M>(), block, first),
-            });
-            (hooks.on_tile)(n + 1, runs.len());
-        }
-        let mean = ratios.iter().sum::<f64>() / ratios.len() as f64;
-        Ok((!ratios.is_empty()).then(|| mean.sqrt()))
+        let nz = self.grid.naxis[2];
+        let deepest = blocks
+            .iter()
+            .map(|block| block[2])
+            .filter(|depth| *depth <= nz)
+            .max()
+            .unwrap_or(1);
+        let runs = covariance::spread_out(nz, deepest, covariance::MOST_RUNS);
+        let done = AtomicUsize::new(0);
+        let found: Vec<Vec<Vec<f64>>> = runs
+            .par_iter()
+            .with_max_len(runs.len().div_ceil(self.workers))
+            .map_init(Worker::default, |worker, &first| {
+                hooks.check()?;
+                worker.load::<M>(self, &(first..first + deepest), hooks)?;
+                let window = worker.window(self);
+                let ratios = blocks.iter().map(|&block| {
+                    let start = first + (deepest.saturating_sub(block[2])) / 2;
+                    match self.options.resample {
+                        _ if block[2] > deepest => Vec::new(),
+                        Resample::Drizzle => covariance::ratios(&window, &self.drizzle(), self.reach(), block, start),
+                        _ => covariance::ratios(&window, &self.distance::<M>(), self.reach(), block, start),
+                    }
+                });
+                let ratios = ratios.collect();
+                (hooks.on_tile)(done.fetch_add(1, Ordering::Relaxed) + 1, runs.len());
+                Ok(ratios)
+            })
+            .collect::<Result<_, KernelError>>()?;
+        let factor = |block: usize| {
+            let ratios = || found.iter().flat_map(|run| &run[block]);
+            let n = ratios().count();
+            (n > 0).then(|| (ratios().sum::<f64>() / n as f64).sqrt())
+        };
+        Ok((0..blocks.len()).map(factor).collect())
     }
 
     fn run_with<M: Math>(
@@ -215,66 +241,35 @@ impl<'a> Stack<'a> {
             outside: self.left_out.outside,
             ..StackStats::default()
         };
-        let mut buffers = SlabBuffers::default();
-        let windows = nz.div_ceil(self.window);
-        for n in 0..windows {
-            hooks.check()?;
-            let planes = n * self.window..((n + 1) * self.window).min(nz);
-            let (columns, window) = self.load::<M>(&planes, &mut stats, hooks)?;
-            let inner = planes.start - window.start..planes.end - window.start;
-            count(&columns, ny, window.len(), &inner, &mut stats);
-            hooks.check()?;
-            buffers.resize(planes.len() * nx * ny, self.options.counts);
-            self.resample::<M>(&columns, &window, &inner, &mut buffers);
-            drop(columns);
-            stats.finite_voxels += buffers.data.iter().filter(|v| v.is_finite()).count() as u64;
-            let slab = buffers.slab(planes.start, [planes.len(), ny, nx])?;
-            sink(&slab).map_err(|source| KernelError::Sink {
-                first_plane: planes.start,
-                source,
-            })?;
-            (hooks.on_tile)(n + 1, windows);
+        let windows: Vec<Range<usize>> = (0..nz)
+            .step_by(self.window)
+            .map(|first| first..(first + self.window).min(nz))
+            .collect();
+        let mut workers: Vec<Worker> = (0..self.workers.min(windows.len()))
+            .map(|_| Worker::default())
+            .collect();
+        let mut done = 0;
+        for batch in windows.chunks(workers.len().max(1)) {
+            workers
+                .par_iter_mut()
+                .with_max_len(1)
+                .zip(batch)
+                .try_for_each(|(worker, planes)| worker.fill::<M>(self, planes, hooks))?;
+            for (worker, planes) in workers.iter().zip(batch) {
+                stats.add(&worker.stats);
+                let slab = worker.slab.slab(planes.start, [planes.len(), ny, nx])?;
+                sink(&slab).map_err(|source| KernelError::Sink {
+                    first_plane: planes.start,
+                    source,
+                })?;
+                done += 1;
+                (hooks.on_tile)(done, windows.len());
+            }
         }
         Ok(stats)
     }
 
-    /// Gathers and tests the rows that `planes` need; returns them with the planes they were gathered for.
-    fn load<M: Math>(
-        &self,
-        planes: &Range<usize>,
-        stats: &mut StackStats,
-        hooks: &Hooks<'_>,
-    ) -> Result<(Vec<Column>, Range<usize>), KernelError> {
-        let nz = self.grid.naxis[2];
-        let reach = self.reach();
-        let has_test = self.options.cosmic.sigma > 0.0;
-        let tested = planes.start.saturating_sub(reach)..(planes.end + reach).min(nz);
-        let margin = usize::from(has_test);
-        let window = tested.start.saturating_sub(margin)..(tested.end + margin).min(nz);
-        let (mut columns, counts) =
-            self.gather_request::<M>()
-                .gather(self.exposures, &self.index, &window, planes, hooks)?;
-        stats.not_finite += counts.not_finite;
-        stats.outside += counts.outside;
-        if has_test {
-            hooks.check()?;
-            let test = CosmicTest {
-                options: self.options.cosmic,
-                numerics: self.options.numerics,
-                common: match self.exposures[0].slice_direction {
-                    SliceDirection::X => ALONG_X,
-                    SliceDirection::Y => ALONG_Y,
-                    SliceDirection::None => 0,
-                },
-                ny: self.grid.naxis[1],
-                width: window.len(),
-            };
-            test.run(&mut columns, &(tested.start - window.start..tested.end - window.start));
-        }
-        Ok((columns, window))
-    }
-
-    fn gather_request<M: Math>(&self) -> GatherRequest<M> {
+    pub(super) fn gather_request<M: Math>(&self) -> GatherRequest<M> {
         GatherRequest {
             locator: Locator::new(&self.grid, self.origin(), self.options.numerics),
             naxis: self.grid.naxis,
@@ -288,45 +283,12 @@ impl<'a> Stack<'a> {
         self.centres.origin
     }
 
-    fn reach(&self) -> usize {
+    pub(super) fn reach(&self) -> usize {
         if self.options.resample == Resample::Nearest {
             0
         } else {
             self.options.loop_distance
         }
-    }
-
-    fn resample<M: Math>(
-        &self,
-        columns: &[Column],
-        window: &Range<usize>,
-        inner: &Range<usize>,
-        buffers: &mut SlabBuffers,
-    ) {
-        let [nx, ny, _] = self.grid.naxis;
-        let view = Window {
-            columns,
-            centres: &self.centres,
-            ny,
-            first_plane: window.start,
-            width: window.len(),
-            numerics: self.options.numerics,
-        };
-        let reach = self.reach();
-        // The sums of a tile are to stay in the second-level cache.
-        let most = (RING_BYTES / ((2 * reach + 1) * ny * size_of::<[f64; 4]>())).clamp(4, 64);
-        let depth = inner.len().div_ceil(rayon::current_num_threads()).clamp(1, most);
-        let drizzle = self.drizzle();
-        let scale = self.unit();
-        buffers.tiles(depth * nx * ny).enumerate().for_each(|(n, mut tile)| {
-            let first = inner.start + n * depth;
-            let planes = first..(first + depth).min(inner.end);
-            match self.options.resample {
-                Resample::Nearest => view.nearest(scale, &planes, &mut tile),
-                Resample::Drizzle => view.resample(&drizzle, reach, &planes, &mut tile),
-                _ => view.resample(&self.distance::<M>(), reach, &planes, &mut tile),
-            }
-        });
     }
 
     /// Size of an input pixel along the three axes.
@@ -336,7 +298,7 @@ impl<'a> Stack<'a> {
     }
 
     /// Unit of distances along the three axes; the wavelength of `Eso` is that of an input pixel whatever the step.
-    fn unit(&self) -> [f64; 3] {
+    pub(super) fn unit(&self) -> [f64; 3] {
         match self.options.numerics {
             Numerics::Eso => self.scale(),
             Numerics::Phoenix => {
@@ -355,14 +317,14 @@ impl<'a> Stack<'a> {
         [vx, vy, self.grid.spectral.step]
     }
 
-    fn drizzle(&self) -> Drizzle {
+    pub(super) fn drizzle(&self) -> Drizzle {
         let (scale, [vx, vy, _]) = (self.scale(), self.voxel());
         // ORDER: a division by the inverse, as the peer does; thin overlaps at the edge of the field depend on it.
         let drop = [0, 1, 2].map(|k| self.options.pixfrac[k] / (1.0 / scale[k]));
         Drizzle::new(drop, [vx, vy], &self.centres, self.grid.naxis[1], self.reach())
     }
 
-    fn distance<M: Math>(&self) -> Distance<M> {
+    pub(super) fn distance<M: Math>(&self) -> Distance<M> {
         let (scale, voxel) = (self.unit(), self.voxel());
         let shape = match self.options.resample {
             Resample::Linear => Shape::Linear,
@@ -390,41 +352,47 @@ impl<'a> Stack<'a> {
         }
     }
 
-    /// Finds the most planes whose rows and voxels fit the budget.
-    fn choose_window<M: Math>(&self) -> Result<usize, KernelError> {
+    /// Finds the most planes of a window whose rows and voxels fit the budget, and how many windows are worked on at
+    /// once: one for each thread if each has room for more than its margins.
+    fn choose_window(&self) -> Result<(usize, usize), KernelError> {
         let [nx, ny, nz] = self.grid.naxis;
-        let density = self.gather_request::<M>().rows_per_plane(&self.index);
         let margin = self.reach() + usize::from(self.options.cosmic.sigma > 0.0);
-        let voxel_bytes = 4 + 8 + if self.options.counts { 4 } else { 0 };
-        let row_bytes = 3 * size_of::<Record>() + 8;
+        let mut sums = vec![0.0];
+        for d in gather::rows_per_plane(&self.index, nz) {
+            sums.push(sums[sums.len() - 1] + d);
+        }
+        let voxel_bytes = BYTES_PER_VOXEL + if self.options.counts { 4 } else { 0 };
         let cost = |planes: usize| {
-            let mut sums = vec![0.0];
-            for d in &density {
-                sums.push(sums[sums.len() - 1] + d);
-            }
             let most = (0..nz)
                 .step_by(planes)
                 .map(|p| sums[(p + planes + margin).min(nz)] - sums[p.saturating_sub(margin)])
                 .fold(0.0, f64::max);
-            most as usize * row_bytes + (planes + 2 * margin) * nx * ny * voxel_bytes
+            let cells = (planes + 2 * margin).min(nz) * nx * ny;
+            most as usize * BYTES_PER_ROW + cells * BYTES_PER_CELL + planes * nx * ny * voxel_bytes
         };
+        let budget = self.options.memory_bytes;
         let floor = cost(1);
-        if floor > self.options.memory_bytes {
+        if floor > budget {
             return Err(KernelError::Memory {
-                allowed_bytes: self.options.memory_bytes,
+                allowed_bytes: budget,
                 floor_bytes: floor,
             });
         }
-        let (mut fits, mut fails) = (1, nz.min(256) + 1);
+        // Windows no deeper than their margins would be read and tested twice and more.
+        let worth = cost((2 * margin).clamp(1, nz));
+        let workers = (budget / worth).clamp(1, rayon::current_num_threads()).min(nz);
+        let (mut fits, mut fails) = (1, nz.div_ceil(workers).min(256) + 1);
         while fails - fits > 1 {
             let middle = fits.midpoint(fails);
-            if cost(middle) <= self.options.memory_bytes {
+            if cost(middle) * workers <= budget {
                 fits = middle;
             } else {
                 fails = middle;
             }
         }
-        Ok(fits)
+        // All workers are to have the same number of windows of the same depth.
+        let windows = nz.div_ceil(fits).next_multiple_of(workers);
+        Ok((nz.div_ceil(windows), workers))
     }
 }
 

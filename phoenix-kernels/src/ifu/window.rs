@@ -1,0 +1,146 @@
+//! One window of planes from rows to voxels: the work of one thread, in buffers that serve window after window.
+
+use super::cosmic::{CosmicTest, CosmicWork};
+use super::drizzle;
+use super::exposure::SliceDirection;
+use super::gather::{self, ALONG_X, ALONG_Y, Cells, GatherWork, Record};
+use super::resample::{Resample, TileMut, Window};
+use super::slab::{SlabBuffers, StackStats};
+use super::stack::Stack;
+use crate::math::Math;
+use crate::{Hooks, KernelError};
+use std::ops::Range;
+
+/// Bytes of the buffers for each row: as it is read (five numbers, plane, key, bits) and as it is sorted (record,
+/// bits, sample).
+pub(super) const BYTES_PER_ROW: usize = 7 * 4 + 1 + size_of::<Record>() + 1 + 4;
+/// Bytes for each cell: where its rows begin.
+pub(super) const BYTES_PER_CELL: usize = 4;
+/// Bytes for each voxel: value and variance.
+pub(super) const BYTES_PER_VOXEL: usize = 8;
+
+/// Bytes for the sums of a tile: they are to stay in the second-level cache.
+const RING_BYTES: usize = 512 << 10;
+
+/// The buffers of one thread and what became of the last window.
+#[derive(Debug, Default)]
+pub(super) struct Worker {
+    gather: GatherWork,
+    cells: Cells,
+    /// First plane of the cells in the grid.
+    first_plane: usize,
+    cosmic: CosmicWork,
+    sums: Vec<drizzle::Sums>,
+    pub(super) slab: SlabBuffers,
+    pub(super) stats: StackStats,
+}
+
+impl Worker {
+    /// Fills the slab of `planes`.
+    pub(super) fn fill<M: Math>(
+        &mut self,
+        stack: &Stack<'_>,
+        planes: &Range<usize>,
+        hooks: &Hooks<'_>,
+    ) -> Result<(), KernelError> {
+        self.load::<M>(stack, planes, hooks)?;
+        hooks.check()?;
+        let inner = planes.start - self.first_plane..planes.end - self.first_plane;
+        self.stats.count(&self.cells, &inner);
+        let [nx, ny, _] = stack.grid.naxis;
+        self.slab.resize(planes.len() * nx * ny, stack.options.counts);
+        self.resample::<M>(stack, &inner);
+        self.stats.finite_voxels = self.slab.data.iter().filter(|v| v.is_finite()).count() as u64;
+        Ok(())
+    }
+
+    /// Gathers and tests the rows that `planes` need.
+    pub(super) fn load<M: Math>(
+        &mut self,
+        stack: &Stack<'_>,
+        planes: &Range<usize>,
+        hooks: &Hooks<'_>,
+    ) -> Result<(), KernelError> {
+        let (nz, reach) = (stack.grid.naxis[2], stack.reach());
+        let has_test = stack.options.cosmic.sigma > 0.0;
+        let tested = planes.start.saturating_sub(reach)..(planes.end + reach).min(nz);
+        let margin = usize::from(has_test);
+        let window = tested.start.saturating_sub(margin)..(tested.end + margin).min(nz);
+        hooks.check()?;
+        self.first_plane = window.start;
+        let counts = stack.gather_request::<M>().gather(
+            stack.exposures,
+            &gather::units(&stack.index, &window),
+            &window,
+            planes,
+            hooks,
+            &mut self.gather,
+            &mut self.cells,
+        )?;
+        self.stats = StackStats {
+            not_finite: counts.not_finite,
+            outside: counts.outside,
+            ..StackStats::default()
+        };
+        if has_test {
+            hooks.check()?;
+            let test = CosmicTest {
+                options: stack.options.cosmic,
+                numerics: stack.options.numerics,
+                common: match stack.exposures[0].slice_direction {
+                    SliceDirection::X => ALONG_X,
+                    SliceDirection::Y => ALONG_Y,
+                    SliceDirection::None => 0,
+                },
+            };
+            let tested = tested.start - window.start..tested.end - window.start;
+            test.run(&mut self.cells, &tested, &mut self.cosmic);
+        }
+        Ok(())
+    }
+
+    /// Returns the cells that were loaded, with what the resampling needs.
+    pub(super) fn window<'a>(&'a self, stack: &'a Stack<'_>) -> Window<'a> {
+        Window {
+            cells: &self.cells,
+            centres: &stack.centres,
+            first_plane: self.first_plane,
+            numerics: stack.options.numerics,
+        }
+    }
+
+    fn resample<M: Math>(&mut self, stack: &Stack<'_>, inner: &Range<usize>) {
+        let [nx, ny, _] = stack.grid.naxis;
+        let Self {
+            cells,
+            first_plane,
+            sums,
+            slab,
+            ..
+        } = self;
+        let view = Window {
+            cells,
+            centres: &stack.centres,
+            first_plane: *first_plane,
+            numerics: stack.options.numerics,
+        };
+        let reach = stack.reach();
+        let most = (RING_BYTES / ((2 * reach + 1) * ny * size_of::<drizzle::Sums>())).clamp(4, 64);
+        let depth = inner.len().clamp(1, most);
+        let (method, unit, has_counts) = (stack.drizzle(), stack.unit(), stack.options.counts);
+        for (n, mut tile) in slab.tiles(depth * nx * ny).enumerate() {
+            let first = inner.start + n * depth;
+            let planes = first..(first + depth).min(inner.end);
+            let tile: &mut TileMut<'_> = &mut tile;
+            match stack.options.resample {
+                Resample::Nearest => view.nearest(unit, &planes, tile),
+                Resample::Drizzle if reach == 1 && !has_counts => {
+                    sums.resize(drizzle::sums_needed(ny, depth).max(sums.len()), [0.0; 4]);
+                    drizzle::drizzle(&view, &method, &planes, sums, tile);
+                }
+                Resample::Drizzle => view.resample(&method, reach, &planes, tile),
+                _ => view.resample(&stack.distance::<M>(), reach, &planes, tile),
+            }
+        }
+    }
+}
