@@ -2,17 +2,21 @@
 
 pub mod ast;
 mod book;
+pub mod check;
 pub mod code;
+pub mod dic;
 mod error;
 pub mod eval;
 mod explain;
 mod keys;
 mod lex;
+mod logic;
 mod parse;
 mod print;
 pub mod table;
 pub mod time;
 pub mod validity;
+mod waits;
 
 pub use book::{Assigned, Assigns, Classifier, Made, RuleBook, SlotRule, TaskRule, Trigger};
 pub use error::RuleError;
