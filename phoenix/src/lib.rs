@@ -4,18 +4,22 @@
 //! |---|---|
 //! | typed products of a few frames | [`default_registry`], [`core::engine::Engine`], [`io`] |
 //! | one recipe on one set of frames | [`single`], [`sof`] |
+//! | ESO's own pipelines | [`backend`] |
+//! | a project in a file | [`project`] |
 //! | a whole night, from store to archive | [`line`] (feature `archive`) |
 //! | the parts | [`core`], [`io`], [`qc`], [`archive`], [`muse`], [`sim`] |
 //!
 //! Features: `muse` (instrument), `archive` (stores, standard, the line), `plot` (previews), `tables` (trends and
 //! catalogues on polars), `sim` (simulators); all but `sim` are on by default.
 
+pub mod backend;
 pub mod controls;
 #[cfg(all(feature = "archive", feature = "muse", feature = "sim"))]
 pub mod demo;
 #[cfg(feature = "archive")]
 pub mod line;
 pub mod machine;
+pub mod project;
 pub mod single;
 pub mod sof;
 
