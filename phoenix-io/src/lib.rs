@@ -1,7 +1,9 @@
 //! FITS files, processes and run state of PHOENIX
 
+pub mod ab;
 pub mod db;
 pub mod digest;
+mod disk;
 pub mod esorex;
 pub mod fits;
 pub mod lock;
@@ -10,7 +12,9 @@ pub mod pool;
 pub mod reader;
 pub mod sink;
 
+pub use ab::AssociationBlock;
 pub use db::SqliteState;
+pub use disk::free_bytes;
 pub use esorex::{EsorexError, EsorexRecipe, EsorexSettings, Installation};
 pub use lock::RunLock;
 pub use memory::{MemoryReader, MemorySinks};

@@ -16,7 +16,9 @@ struct Step {
     sql: &'static str,
 }
 
-const STEPS: [Step; 1] = [Step {
+const STEPS: [Step; 2] = [FIRST, COSTS];
+
+const FIRST: Step = Step {
     name: "jobs, quality values, deliveries",
     sql: "
         CREATE TABLE migration (
@@ -62,7 +64,27 @@ const STEPS: [Step; 1] = [Step {
             PRIMARY KEY (name, digest, address)
         ) STRICT, WITHOUT ROWID;
     ",
-}];
+};
+
+const COSTS: Step = Step {
+    name: "costs of jobs",
+    sql: "
+        CREATE TABLE cost (
+            id INTEGER PRIMARY KEY,
+            recipe TEXT NOT NULL,
+            software TEXT NOT NULL,
+            setup TEXT NOT NULL,
+            job TEXT NOT NULL,
+            input_bytes INTEGER NOT NULL,
+            threads INTEGER NOT NULL,
+            wall_s REAL NOT NULL,
+            cpu_s REAL,
+            peak_bytes INTEGER,
+            is_success INTEGER NOT NULL
+        ) STRICT;
+        CREATE INDEX cost_kind ON cost (recipe, software, setup, id);
+    ",
+};
 
 /// Brings the layout up to date; concurrent callers wait for each other.
 pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StateError> {

@@ -114,14 +114,38 @@ impl Parameter {
 }
 
 /// Returns the complete default parameter set.
-pub(super) fn defaults(parameters: &[Parameter]) -> Value {
+pub(super) fn defaults(parameters: &[Parameter]) -> Map<String, Value> {
     let values = parameters.iter().map(|parameter| {
         let typed = parameter
             .accept(&parameter.default)
             .unwrap_or_else(|_| parameter.default.clone());
         (parameter.name.clone(), typed)
     });
-    Value::Object(values.collect::<Map<_, _>>())
+    values.collect()
+}
+
+fn known<'a>(parameters: &'a [Parameter], name: &str) -> Result<&'a Parameter, RecipeError> {
+    let found = parameters.iter().find(|parameter| parameter.name == name);
+    found.ok_or_else(|| {
+        let names: Vec<&str> = parameters.iter().map(|parameter| parameter.name.as_str()).collect();
+        RecipeError::Parameter {
+            name: name.to_owned(),
+            reason: format!("the recipe does not have it; it has {}", names.join(", ")),
+        }
+    })
+}
+
+/// Returns a value as the parameter of that name takes it.
+///
+/// # Errors
+/// `Parameter` for a name that the recipe has not and for a value that it does not allow.
+pub(super) fn value(parameters: &[Parameter], name: &str, given: &Value) -> Result<Value, RecipeError> {
+    known(parameters, name)?
+        .accept(given)
+        .map_err(|reason| RecipeError::Parameter {
+            name: name.to_owned(),
+            reason,
+        })
 }
 
 /// Returns the arguments of a parameter set: those that differ from the defaults, in the recipe's order.
@@ -213,7 +237,11 @@ mod tests {
     fn only_what_differs_from_the_default_becomes_an_argument() {
         let params = json!({"merge": true, "nifu": 3.0, "lsigma": 3.0, "combine": "sigclip"});
         assert_eq!(arguments(&params, &parameters()).unwrap(), ["--nifu=3", "--merge=TRUE"]);
-        assert!(arguments(&defaults(&parameters()), &parameters()).unwrap().is_empty());
+        assert!(
+            arguments(&Value::Object(defaults(&parameters())), &parameters())
+                .unwrap()
+                .is_empty()
+        );
     }
 
     #[test]

@@ -11,7 +11,7 @@ use phoenix_core::observe::{Event, LogLevel};
 use phoenix_core::traits::{
     FrameReader, InputSet, Outcome, ProductSink, RecipeDyn, RecipeError, RecipeSpec, RunContext, SinkError,
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tempfile::TempDir;
 
 use super::harvest::{self, Made};
@@ -43,6 +43,7 @@ pub struct EsorexRecipe {
     program: PathBuf,
     installed: Arc<InstalledRecipe>,
     spec: RecipeSpec,
+    presets: Map<String, Value>,
 }
 
 impl EsorexRecipe {
@@ -62,7 +63,25 @@ impl EsorexRecipe {
             program: installation.program().to_path_buf(),
             installed,
             spec,
+            presets: Map::new(),
         })
+    }
+
+    /// Sets parameters that a rule book asks for, as text; they stand in the default parameter set, and an override
+    /// still wins.
+    ///
+    /// # Errors
+    /// `Parameter` for a name that the recipe has not and for a value that it does not allow.
+    pub fn with_presets<'a>(
+        mut self,
+        presets: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, RecipeError> {
+        for (name, value) in presets {
+            let name = name.trim_start_matches('-');
+            let value = parameter::value(&self.installed.parameters, name, &Value::from(value))?;
+            self.presets.insert(name.to_owned(), value);
+        }
+        Ok(self)
     }
 
     fn program_error(&self, reason: impl Into<String>) -> RecipeError {
@@ -221,7 +240,9 @@ impl RecipeDyn for EsorexRecipe {
     }
 
     fn default_params_dyn(&self) -> Value {
-        parameter::defaults(&self.installed.parameters)
+        let mut params = parameter::defaults(&self.installed.parameters);
+        params.extend(self.presets.clone());
+        Value::Object(params)
     }
 
     fn execute_dyn(
