@@ -10,8 +10,9 @@ use serde_json::json;
 use crate::conditions::Conditions;
 use crate::exposure::Exposure;
 use crate::geometry::{Instrument, Size};
+pub use crate::nights::headers::catalogue::{Catalogue, CatalogueEntry, catalogue};
 pub use crate::nights::{FibreTruth, FrameSize, SlitTruth};
-use crate::nights::{giraffe as fibres, uves};
+use crate::nights::{giraffe as fibres, headers, uves};
 use crate::observation::{Block, Observation};
 use crate::offsets;
 use crate::pixtable::{CoordinateState, Form};
@@ -131,6 +132,18 @@ pub fn demo(seed: u64) -> SimulatedNight {
 /// docs/algorithms/sim-fibre.md
 pub fn giraffe(seed: u64, size: FrameSize) -> SimulatedNight<FibreTruth> {
     fibres::night(seed, size)
+}
+
+/// Returns the primary headers of a night of XSHOOTER, by time: three arms; stare, nod and offset, with the calibrations
+/// of their cascades.
+pub fn xshooter_headers(seed: u64) -> Vec<Header> {
+    headers::xshooter::headers(seed)
+}
+
+/// Returns the primary headers of a night of raw MUSE frames, by time: wide field with and without adaptive optics and
+/// narrow field, with the calibrations of each mode.
+pub fn muse_raw_headers(seed: u64) -> Vec<Header> {
+    headers::muse::headers(seed)
 }
 
 impl SimulatedNight {

@@ -1,12 +1,13 @@
 //! Nights of raw frames of the slit and fibre spectrographs, and headers alone where pixels are of no use.
 //!
 //! `shot` is one exposure in the plan of a night, `target` what shines on the slit; `uves` and `giraffe` make nights with
-//! pixels, their static calibrations and their truth. Models: docs/algorithms/sim-echelle.md and sim-fibre.md.
+//! pixels, their static calibrations and their truth; `headers` makes nights and catalogues without pixels. Models: docs/algorithms/sim-echelle.md and sim-fibre.md.
 
 mod cards;
 mod extinction;
 mod frame;
 pub(crate) mod giraffe;
+pub mod headers;
 mod shot;
 mod target;
 pub(crate) mod uves;

@@ -153,3 +153,12 @@ pub(crate) fn night(seed: u64, size: FrameSize) -> SimulatedNight<FibreTruth> {
     }
     night
 }
+
+/// Makes the headers of the night's frames.
+pub(crate) fn headers(seed: u64) -> Vec<Header> {
+    let optics = Optics::h572_8();
+    plan::plan(&fibres::fields(seed), FrameSize::Full)
+        .iter()
+        .map(|one| header::primary(one, &one.shot.arcfile(&header::SITE), &optics))
+        .collect()
+}

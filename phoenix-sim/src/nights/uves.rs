@@ -6,6 +6,7 @@ mod plan;
 mod statics;
 
 use ndarray::Array2;
+use phoenix_core::header::Header;
 use phoenix_core::product::Product;
 use serde::{Deserialize, Serialize};
 
@@ -156,6 +157,19 @@ pub(crate) fn night(arm: Arm, seed: u64, size: FrameSize) -> SimulatedNight<Slit
     night
 }
 
+/// Makes the headers of the night's frames, full size, as planning reads them: primary cards with those of the chip.
+pub(crate) fn headers(arm: Arm, seed: u64) -> Vec<Header> {
+    let chips = arm.chips(1, seed);
+    plan::plan(arm, seed)
+        .iter()
+        .map(|one| {
+            let mut primary = header::primary(arm, one, &one.shot.arcfile(&header::SITE));
+            header::window(arm, &mut primary, &chips);
+            primary
+        })
+        .collect()
+}
+
 fn traces(chip: &ChipTruth) -> Vec<Trace> {
     let format = &chip.format;
     format
@@ -185,7 +199,7 @@ fn expose(arm: Arm, chips: &[ChipTruth], one: &Planned, images: &[Array2<f32>], 
         match arm {
             Arm::Blue => {
                 primary.merge(&cards);
-                hdus.push(frame::counts("PRIMARY", phoenix_core::header::Header::new(), counts));
+                hdus.push(frame::counts("PRIMARY", Header::new(), counts));
             }
             Arm::Red => hdus.push(frame::counts(&chip.name, cards, counts)),
         }
