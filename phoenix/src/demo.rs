@@ -65,7 +65,7 @@ impl DemoError {
 ///
 /// # Errors
 /// If a file cannot be written.
-pub fn lay_down(night: &SimulatedNight, store: &Path) -> Result<(), DemoError> {
+pub fn lay_down<T>(night: &SimulatedNight<T>, store: &Path) -> Result<(), DemoError> {
     for file in &night.files {
         let path = store.join(&file.path);
         let failed = |source| DemoError::Folder {
