@@ -10,7 +10,7 @@ use phoenix_archive::sdp::wcs::SkyWcs;
 use phoenix_core::frame::FrameRef;
 use phoenix_core::header::Header;
 use phoenix_core::provenance::Record;
-use phoenix_core::traits::{DeliverySpec, FrameReader};
+use phoenix_core::traits::{DeliveryForm, DeliverySpec, FrameReader};
 use phoenix_io::{FitsReader, read_product};
 use phoenix_testkit::peers;
 
@@ -80,17 +80,19 @@ fn what_follows_from_the_exposures_is_what_esos_pipeline_finds() {
         caveats: Vec::new(),
     };
     let delivery = DeliverySpec {
+        form: DeliveryForm::Standard,
         category: "SCIENCE.CUBE.IFS".into(),
         name_code: "MU_SCBC".into(),
         setup_keys: vec!["INS.MODE".into()],
         name_suffix: "OBJ".into(),
+        columns: Vec::new(),
         companions: Vec::new(),
         keywords: std::collections::BTreeMap::new(),
     };
     let facts = ["WAVELMIN", "WAVELMAX", "SPEC_RES", "ABMAGLIM", "PIXNOISE", "SKY_RES"];
     let converted = convert(&ConvertInput {
         product: &cube,
-        white: None,
+        others: &[],
         record: &record,
         inputs: &inputs,
         facts: &facts.map(|key| (key.to_owned(), 1.0)).into(),

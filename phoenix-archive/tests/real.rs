@@ -15,7 +15,7 @@ use phoenix_archive::{FrameQuery, Span, Store, StoreOptions, list_frames};
 use phoenix_core::frame::FrameRef;
 use phoenix_core::product::{Hdu, HduData, Pixels, Product};
 use phoenix_core::provenance::Record;
-use phoenix_core::traits::{CompanionSpec, DeliverySpec, FrameReader};
+use phoenix_core::traits::{CompanionSpec, DeliveryForm, DeliverySpec, FrameReader};
 use phoenix_io::fits::card::parse_header;
 use phoenix_io::{FitsReader, read_product, write_product};
 use phoenix_testkit::peers;
@@ -44,19 +44,7 @@ fn errors(findings: &[Finding]) -> Vec<String> {
 
 fn spectrum_facts(path: &Path) -> SpectrumFacts {
     let table = FitsReader::new().table(&frame(path), 1).expect("a table");
-    let wave = table
-        .column("WAVE")
-        .and_then(|column| column.data.to_f64())
-        .expect("wavelengths");
-    let mut steps: Vec<f64> = wave.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    steps.sort_by(f64::total_cmp);
-    let columns = table.columns.iter().filter_map(|column| column.data.to_f64());
-    SpectrumFacts {
-        ends: (wave[0], wave[wave.len() - 1]),
-        median_step: steps[steps.len() / 2],
-        is_rising: steps[0] > 0.0,
-        has_infinite: columns.flatten().any(f64::is_infinite),
-    }
+    SpectrumFacts::of(&table).expect("wavelengths")
 }
 
 #[test]
@@ -125,15 +113,18 @@ fn white_light(cube: &Product) -> Product {
 
 fn delivery() -> DeliverySpec {
     DeliverySpec {
+        form: DeliveryForm::Standard,
         category: "SCIENCE.CUBE.IFS".into(),
         name_code: "MU_SCBC".into(),
         setup_keys: vec!["INS.MODE".into()],
         name_suffix: "OBJ".into(),
+        columns: Vec::new(),
         companions: vec![CompanionSpec {
             tag: "IMAGE_FOV".into(),
             category: "ANCILLARY.IMAGE.WHITELIGHT".into(),
             name_code: "MU_SIMC".into(),
             is_required: true,
+            is_shared: false,
         }],
         keywords: BTreeMap::from([("SPEC_RES".to_owned(), serde_json::json!(3027.0))]),
     }
@@ -165,7 +156,7 @@ fn a_real_cube_becomes_a_science_data_product() {
     };
     let converted = convert(&ConvertInput {
         product: &cube,
-        white: Some(&white),
+        others: std::slice::from_ref(&white),
         record: &record,
         inputs: &[],
         facts: &facts.map(|(key, value)| (key.to_owned(), value)).into(),
@@ -176,7 +167,10 @@ fn a_real_cube_becomes_a_science_data_product() {
     })
     .expect("converted");
     let folder = tempfile::tempdir().expect("folder");
-    let products = [converted.product, converted.white.expect("white")];
+    let products = [
+        converted.product,
+        converted.companions.into_iter().next().expect("white"),
+    ];
     let mut files: Vec<SdpFile> = Vec::new();
     let mut paths: Vec<PathBuf> = Vec::new();
     for product in products {

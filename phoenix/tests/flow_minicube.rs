@@ -163,7 +163,7 @@ fn a_real_cube_reaches_the_archive_and_its_stale_checksum_is_told() {
     let products = vec![
         (conversion.product, delivery.category.clone()),
         (
-            conversion.white.expect("a white image"),
+            conversion.companions.into_iter().next().expect("a white image"),
             delivery.companions[0].category.clone(),
         ),
     ];

@@ -29,8 +29,8 @@ const PREVIEW: &str = "ANCILLARY.PREVIEW";
 pub struct Conversion {
     /// The product; its name is the one in the archive.
     pub product: Product,
-    /// The white-light image, if the instrument delivers one.
-    pub white: Option<Product>,
+    /// Its companions with FITS headers, under their names in the archive.
+    pub companions: Vec<Product>,
     /// The preview: its name in the archive and its bytes.
     pub preview: Option<(String, Vec<u8>)>,
 }
@@ -63,11 +63,9 @@ pub struct ConvertSource<'a> {
 /// # Errors
 /// Every fault that keeps it from the archive's standard, at once.
 pub fn convert_product(source: ConvertSource<'_>) -> Result<Conversion, ConvertError> {
-    let companions = &source.delivery.companions;
-    let white = (source.others.iter()).find(|other| companions.iter().any(|companion| companion.tag == other.tag));
     let mut input = ConvertInput {
         product: source.product,
-        white,
+        others: source.others,
         record: source.record,
         inputs: source.inputs,
         facts: source.facts,
@@ -92,7 +90,7 @@ pub fn convert_product(source: ConvertSource<'_>) -> Result<Conversion, ConvertE
     }
     Ok(Conversion {
         product: converted.product,
-        white: converted.white,
+        companions: converted.companions,
         preview,
     })
 }
@@ -163,8 +161,8 @@ impl Line {
         };
         let main = self.put_product(&conversion.product, &delivery.category)?;
         record.outputs.push(main);
-        if let Some(white) = &conversion.white {
-            record.outputs.push(self.put_product(white, &category(&white.tag))?);
+        for companion in &conversion.companions {
+            record.outputs.push(self.put_product(companion, &category(&companion.tag))?);
         }
         if let Some((name, png)) = &conversion.preview {
             let path = self.folder.products().join(name);

@@ -13,6 +13,7 @@ mod spectrum;
 pub(crate) mod tests;
 
 use phoenix_core::header::Header;
+use phoenix_core::product::Table;
 use phoenix_core::traits::{HduInfo, HduKind};
 
 use super::standard::Family;
@@ -31,6 +32,22 @@ pub struct SpectrumFacts {
     pub is_rising: bool,
     /// Whether any value is infinite.
     pub has_infinite: bool,
+}
+
+impl SpectrumFacts {
+    /// Looks at the table of a spectrum; `None` if its first column is no vector of numbers.
+    pub fn of(table: &Table) -> Option<Self> {
+        let wave = table.columns.first()?.data.to_f64()?;
+        let mut steps: Vec<f64> = wave.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        steps.sort_by(f64::total_cmp);
+        let values = table.columns.iter().filter_map(|column| column.data.to_f64());
+        Some(Self {
+            ends: (*wave.first()?, *wave.last()?),
+            median_step: *steps.get(steps.len() / 2)?,
+            is_rising: *steps.first()? > 0.0,
+            has_infinite: values.flatten().any(f64::is_infinite),
+        })
+    }
 }
 
 /// A file as the check sees it: headers, shapes, name; no pixels.

@@ -5,11 +5,12 @@ use phoenix_core::header::{Card, Header, Value};
 use crate::sdp::standard::TEXT_LIMIT;
 
 /// Keywords that the writer, the archive or the conversion sets.
-const OURS: [&str; 38] = [
+const OURS: [&str; 44] = [
     "SIMPLE", "BITPIX", "NAXIS", "EXTEND", "XTENSION", "PCOUNT", "GCOUNT", "TFIELDS", "END", "BSCALE", "BZERO",
     "BLANK", "CHECKSUM", "DATASUM", "DATAMD5", "EXTNAME", "EXTVER", "EXTLEVEL", "ARCFILE", "ORIGFILE", "P3ORIG",
     "PIPEFILE", "INHERIT", "LONGSTRN", "CONTINUE", "BUNIT", "FSCALE", "PRODCATG", "HDUCLASS", "HDUDOC", "HDUVERS",
-    "HDUCLAS1", "HDUCLAS2", "HDUCLAS3", "SCIDATA", "ERRDATA", "QUALDATA", "AUTHOR",
+    "HDUCLAS1", "HDUCLAS2", "HDUCLAS3", "SCIDATA", "ERRDATA", "QUALDATA", "AUTHOR", "DATAMIN", "DATAMAX", "DATAMEAN",
+    "DATAMED", "DATARMS", "PROVXTN",
 ];
 
 /// Keywords that contradict the standard's own of the primary HDU, or that a cube may not have.

@@ -40,6 +40,19 @@ struct Exposure<'a> {
     raws: Vec<String>,
 }
 
+/// The exposures of the target: frames of the sky beside it are not counted, frames of nothing but sky are the target.
+fn on_target(inputs: &[InputHeader]) -> impl Iterator<Item = &InputHeader> {
+    let is_sky = |input: &InputHeader| {
+        let says_sky = |key: &str| {
+            let text = input.header.str(key).unwrap_or_default();
+            text.split(',').any(|part| part.trim() == "SKY")
+        };
+        says_sky("DPR.TYPE") || says_sky("DPR.TECH")
+    };
+    let is_mixed = inputs.iter().any(|input| !is_sky(input));
+    inputs.iter().filter(move |input| !(is_mixed && is_sky(input)))
+}
+
 fn push_new<T: PartialEq>(list: &mut Vec<T>, value: T) {
     if !list.contains(&value) {
         list.push(value);
@@ -84,7 +97,12 @@ impl<'a> Exposure<'a> {
                 None
             }
         };
-        let exptime_s = need("EXPTIME");
+        // Sub-integrations count all; detectors in the infrared state the time of one as EXPTIME.
+        let sub = header.f64("DET.DIT").ok().zip(header.f64("DET.NDIT").ok());
+        let exptime_s = match sub.map(|(dit_s, n)| dit_s * n).filter(|time_s| *time_s > 0.0) {
+            Some(time_s) => Some(time_s),
+            None => need("EXPTIME"),
+        };
         let mjd = time_of(header).map(|mjd| mjd.0);
         if mjd.is_none() {
             need("MJD-OBS");
@@ -139,9 +157,7 @@ impl Exposures {
                 .into_iter()
                 .collect()
         } else {
-            input
-                .inputs
-                .iter()
+            on_target(input.inputs)
                 .filter_map(|frame| Exposure::of_input(frame, faults))
                 .collect()
         };

@@ -1,13 +1,17 @@
-//! From a reduced cube to science data products: pure, from values to values.
+//! From a recipe's products to science data products: pure, from values to values.
 //!
-//! `exposures` derives times, lists and provenance from the accepted inputs, `primary` writes the primary header,
-//! `extension` the headers of the extensions, `units` spells units as ESO's dictionary does, `carried` decides which
-//! cards of the recipe's header may stay.
+//! `cube` and `spectrum` know the two kinds. What they share: `exposures` derives times, lists and provenance from the
+//! accepted inputs, `primary` writes the primary header, `extension` the headers of a cube's extensions, `companion`
+//! the files that go along with a spectrum, `units` spells units as ESO's dictionary does, `carried` decides which cards
+//! of the recipe's header may stay.
 
 mod carried;
+mod companion;
+mod cube;
 mod exposures;
 mod extension;
 mod primary;
+mod spectrum;
 #[cfg(test)]
 mod tests;
 mod units;
@@ -16,13 +20,15 @@ use std::collections::BTreeMap;
 
 use phoenix_core::header::{Header, Value};
 use phoenix_core::id::FrameId;
-use phoenix_core::product::{HduData, Pixels, Product};
+use phoenix_core::product::Product;
 use phoenix_core::provenance::Record;
-use phoenix_core::traits::DeliverySpec;
+use phoenix_core::traits::{CompanionSpec, DeliverySpec};
 
 use super::names;
+use super::standard::Family;
 use crate::info::BlockInfo;
 use exposures::Exposures;
+pub use spectrum::Curve;
 pub use units::to_dicd;
 
 /// The primary header of a science input.
@@ -48,17 +54,19 @@ pub struct Attachment {
 /// Everything that a conversion looks at.
 #[derive(Debug, Clone, Copy)]
 pub struct ConvertInput<'a> {
-    /// The cube as the recipe made it, with extensions `DATA`, `STAT` and perhaps `DQ`.
+    /// The product as the recipe made it: a cube with extensions `DATA`, `STAT` and perhaps `DQ`; or a spectrum, as an
+    /// image of one axis or as a table of one row.
     pub product: &'a Product,
-    /// Its white-light image.
-    pub white: Option<&'a Product>,
-    /// What the cube was made of.
+    /// Products of the same job, among which its companions and further columns are found.
+    pub others: &'a [Product],
+    /// What the product was made of.
     pub record: &'a Record,
-    /// The headers of the science inputs that went in; if empty, the cube's own header speaks for them.
+    /// The headers of the science inputs that went in; if empty, the product's own header speaks for them.
     pub inputs: &'a [InputHeader],
     /// Measured facts by keyword: `WAVELMIN`, `WAVELMAX` (nm), `SPEC_RES`, `ABMAGLIM`, `PIXNOISE`
     /// (erg/s/cm2/angstrom), `SKY_RES`, `SKY_RERR` (arcsec), `CSYER1`, `CSYER2` (deg), `CRDER3` (angstrom), and
-    /// `EXPTIME` (s) where exposures overlap in part only: the median of the exposure map.
+    /// `EXPTIME` (s) where exposures overlap in part only: the median of the exposure map. A spectrum is measured here
+    /// where a fact is absent.
     pub facts: &'a BTreeMap<String, f64>,
     /// How the instrument delivers it.
     pub delivery: &'a DeliverySpec,
@@ -73,10 +81,10 @@ pub struct ConvertInput<'a> {
 /// Products in the archive's standard; their names are those of the archive.
 #[derive(Debug, Clone)]
 pub struct Converted {
-    /// The cube.
+    /// The cube or spectrum.
     pub product: Product,
-    /// The white-light image.
-    pub white: Option<Product>,
+    /// Its companions with FITS headers: the white-light image of a cube, images that go along with a spectrum.
+    pub companions: Vec<Product>,
 }
 
 /// A product cannot be brought into the standard's form: measure or repair what is named.
@@ -99,7 +107,7 @@ impl Faults {
     }
 }
 
-/// Brings a cube and its white-light image into the standard's form.
+/// Brings a product and its companions into the standard's form.
 ///
 /// # Contract
 /// * Pure: the same input gives the same products; planes are shared, not copied.
@@ -107,62 +115,48 @@ impl Faults {
 /// * Every fault is told at once.
 ///
 /// # Errors
-/// If a mandatory keyword cannot be formed.
+/// If a mandatory keyword cannot be formed, or the standard knows no form for the category.
 ///
 /// # References
-/// ESO-044286 version 8, sections 2 and 5; real MUSE products of ESO's pipeline 2.8.7 (`format=sdpCube`).
+/// ESO-044286 version 8, sections 2, 4 and 5; real MUSE products of ESO's pipeline 2.8.7 (`format=sdpCube`) and
+/// GIRAFFE products of its pipeline 2.16.10 (`generate-SDP-format`).
 pub fn convert(input: &ConvertInput<'_>) -> Result<Converted, ConvertError> {
     let mut faults = Faults::default();
-    let exposures = Exposures::gather(input, &mut faults);
-    let name = name(input, &exposures, &mut faults);
-    let companion = input
-        .delivery
-        .companions
-        .iter()
-        .find(|companion| input.white.is_some_and(|white| white.tag == companion.tag));
-    for required in input
-        .delivery
-        .companions
-        .iter()
-        .filter(|companion| companion.is_required)
-    {
-        if input.white.is_none_or(|white| white.tag != required.tag) {
-            faults.add(format!("companion {} is missing", required.tag));
+    let converted = match Family::of(&input.delivery.category) {
+        Some(Family::Cube) => cube::convert(input, &mut faults),
+        Some(Family::Spectrum) => spectrum::convert(input, &mut faults),
+        _ => {
+            faults.add(format!("there is no conversion to {}", input.delivery.category));
+            None
         }
-    }
-    let white_name =
-        companion.map(|companion| names::companion_name(&name, &input.delivery.name_code, &companion.name_code));
-
-    let science = extension::science(input.product, &mut faults);
-    let header = primary::header(input, &exposures, science, &name, white_name.as_deref(), &mut faults);
-    let object = header.str("OBJECT").unwrap_or_default().to_owned();
-    let hdus = extension::all(input.product, input, &object, science, &mut faults);
-    let white = match (input.white, companion, white_name) {
-        (Some(white), Some(companion), Some(white_name)) => {
-            compare_shapes(input.product, white, &mut faults);
-            Some(Product {
-                tag: white.tag.clone(),
-                header: primary::companion(&header, &companion.category, &white_name),
-                hdus: extension::all(white, input, &object, science, &mut faults),
-                name: white_name,
-            })
-        }
-        _ => None,
     };
-    if faults.0.is_empty() {
-        let product = Product {
-            tag: input.product.tag.clone(),
-            name,
-            header,
-            hdus,
-        };
-        Ok(Converted { product, white })
-    } else {
-        Err(ConvertError {
+    match converted {
+        Some(converted) if faults.0.is_empty() => Ok(converted),
+        _ => Err(ConvertError {
             product: input.product.name.clone(),
             faults: faults.0,
-        })
+        }),
     }
+}
+
+/// Reads a one-dimensional spectrum for whoever wants to draw or measure it.
+///
+/// `None` if the product holds no spectrum, or if it lacks the error that its delivery names.
+pub fn curve(product: &Product, others: &[Product], delivery: &DeliverySpec) -> Option<Curve> {
+    spectrum::curve(product, others, delivery)
+}
+
+/// The companions of a product that are there, each with what is said of it; one that is required and absent is a fault.
+fn companions<'a>(input: &ConvertInput<'a>, faults: &mut Faults) -> Vec<(&'a CompanionSpec, &'a Product)> {
+    let mut found = Vec::new();
+    for spec in &input.delivery.companions {
+        match input.others.iter().find(|other| other.tag == spec.tag) {
+            Some(other) => found.push((spec, other)),
+            None if spec.is_required => faults.add(format!("companion {} is missing", spec.tag)),
+            None => {}
+        }
+    }
+    found
 }
 
 /// Returns a constant of the instrument and mode.
@@ -186,7 +180,8 @@ fn number(input: &ConvertInput<'_>, key: &str) -> Option<f64> {
         .filter(|value| value.is_finite())
 }
 
-fn name(input: &ConvertInput<'_>, exposures: &Exposures, faults: &mut Faults) -> String {
+/// Forms the name of a product, or of a companion that all products of a job share.
+fn name(input: &ConvertInput<'_>, code: &str, suffix: &str, exposures: &Exposures, faults: &mut Faults) -> String {
     let delivery = input.delivery;
     let mut setup = Vec::new();
     for key in &delivery.setup_keys {
@@ -197,39 +192,11 @@ fn name(input: &ConvertInput<'_>, exposures: &Exposures, faults: &mut Faults) ->
     }
     let ob_id = exposures.ob_ids.first().copied().unwrap_or(0);
     let stamp = exposures.first_stamp();
-    match names::origfile(
-        &delivery.name_code,
-        ob_id,
-        &stamp,
-        &setup.join("_"),
-        &delivery.name_suffix,
-    ) {
+    match names::origfile(code, ob_id, &stamp, &setup.join("_"), suffix) {
         Ok(name) => name,
         Err(error) => {
             faults.add(error.to_string());
             String::new()
         }
-    }
-}
-
-/// Returns the size of an image `(y, x)`.
-fn sky_shape(product: &Product) -> Option<[usize; 2]> {
-    product.hdus.iter().find_map(|hdu| match &hdu.data {
-        HduData::Image(Pixels::F32(planes)) => {
-            let [_, n_y, n_x] = planes.shape();
-            Some([n_y, n_x])
-        }
-        HduData::Image(Pixels::F64(array)) => match array.shape() {
-            [.., n_y, n_x] => Some([*n_y, *n_x]),
-            _ => None,
-        },
-        _ => None,
-    })
-}
-
-fn compare_shapes(cube: &Product, white: &Product, faults: &mut Faults) {
-    let (cube, image) = (sky_shape(cube), sky_shape(white));
-    if cube != image {
-        faults.add(format!("{} has axes {image:?}, the cube {cube:?}", white.name));
     }
 }

@@ -1,11 +1,13 @@
-//! The primary header of a cube and of its companions.
+//! The primary header: what all kinds share, and that of a cube and its white-light image.
 
 use phoenix_core::header::{Header, Value};
 use phoenix_core::product::Hdu;
+use phoenix_core::traits::DeliverySpec;
 use phoenix_core::unit::Mjd;
 
+use super::cube::sky_shape;
 use super::exposures::{Exposures, mjd_value};
-use super::{ConvertInput, Faults, carried, constant, number, sky_shape};
+use super::{ConvertInput, Faults, carried, constant, number};
 use crate::sdp::standard::{Kind, Place, keywords};
 use crate::sdp::wcs::SkyWcs;
 
@@ -28,18 +30,26 @@ fn typed(key: &str, value: Value) -> Value {
     }
 }
 
-struct Writer<'a> {
-    input: &'a ConvertInput<'a>,
-    header: Header,
+/// Writes a primary header from a conversion's input.
+pub(super) struct Writer<'a> {
+    pub input: &'a ConvertInput<'a>,
+    pub header: Header,
 }
 
-impl Writer<'_> {
-    fn set(&mut self, key: &str, value: impl Into<Value>, comment: &str) {
+impl<'a> Writer<'a> {
+    pub(super) fn new(input: &'a ConvertInput<'a>) -> Self {
+        Self {
+            input,
+            header: Header::new(),
+        }
+    }
+
+    pub(super) fn set(&mut self, key: &str, value: impl Into<Value>, comment: &str) {
         self.header.set(key, typed(key, value.into()), comment);
     }
 
     /// Returns a constant of the instrument, else what the recipe wrote, else what its inputs say.
-    fn known(&self, key: &str) -> Option<Value> {
+    pub(super) fn known(&self, key: &str) -> Option<Value> {
         let product = self.input.product;
         let from_inputs = || self.input.inputs.iter().find_map(|input| input.header.get(key));
         constant(self.input, key).or_else(|| {
@@ -67,26 +77,28 @@ impl Writer<'_> {
     }
 }
 
-/// Builds the primary header of the cube.
-pub(super) fn header(
+/// Builds the primary header of a cube.
+pub(super) fn cube(
     input: &ConvertInput<'_>,
     exposures: &Exposures,
     science: Option<&Hdu>,
     name: &str,
-    white_name: Option<&str>,
+    companions: &[(&str, &str)],
     faults: &mut Faults,
 ) -> Header {
-    let mut writer = Writer {
-        input,
-        header: Header::new(),
-    };
+    let mut writer = Writer::new(input);
     origin(&mut writer, exposures, faults);
     position(&mut writer, science, faults);
     times(&mut writer, exposures);
     programme(&mut writer, exposures, faults);
     facts(&mut writer, science, faults);
-    relations(&mut writer, exposures, name, white_name);
-    let mut header = writer.header;
+    relations(&mut writer, exposures, name, companions);
+    finish(writer)
+}
+
+/// Adds what the instrument, the night log and the recipe say beyond the standard.
+pub(super) fn finish(writer: Writer<'_>) -> Header {
+    let Writer { input, mut header } = writer;
     constants(input, &mut header);
     if let Some(block) = input.block {
         header.set(
@@ -99,7 +111,7 @@ pub(super) fn header(
     header
 }
 
-fn origin(writer: &mut Writer<'_>, exposures: &Exposures, faults: &mut Faults) {
+pub(super) fn origin(writer: &mut Writer<'_>, exposures: &Exposures, faults: &mut Faults) {
     let input = writer.input;
     writer.set("PRODCATG", input.delivery.category.as_str(), "Data product category");
     writer.set("DATE", input.date, "File creation date");
@@ -148,8 +160,14 @@ fn position(writer: &mut Writer<'_>, science: Option<&Hdu>, faults: &mut Faults)
         }
         _ => faults.add("extension DATA has no tangential projection of RA and DEC"),
     }
-    let stated = science
-        .and_then(|hdu| hdu.header.str("RADESYS").ok())
+    let stated = science.and_then(|hdu| hdu.header.str("RADESYS").ok());
+    frame(writer, stated);
+}
+
+/// Writes the celestial reference frame, as stated or as the product's header has it.
+pub(super) fn frame(writer: &mut Writer<'_>, stated: Option<&str>) {
+    let input = writer.input;
+    let stated = stated
         .or_else(|| input.product.header.str("RADESYS").ok())
         .or_else(|| input.product.header.str("RADECSYS").ok())
         .map(str::trim);
@@ -161,7 +179,7 @@ fn position(writer: &mut Writer<'_>, science: Option<&Hdu>, faults: &mut Faults)
     writer.set("EQUINOX", 2000.0, "Standard FK5");
 }
 
-fn times(writer: &mut Writer<'_>, exposures: &Exposures) {
+pub(super) fn times(writer: &mut Writer<'_>, exposures: &Exposures) {
     let exptime_s = writer.input.facts.get("EXPTIME").copied().unwrap_or(exposures.total_s);
     writer.set("EXPTIME", exptime_s, "[s] Total integration time per pixel");
     writer.set(
@@ -184,7 +202,25 @@ fn times(writer: &mut Writer<'_>, exposures: &Exposures) {
     );
 }
 
-fn programme(writer: &mut Writer<'_>, exposures: &Exposures, faults: &mut Faults) {
+/// Tells whether a flux is calibrated: it is, unless the instrument or the recipe says otherwise.
+pub(super) fn is_calibrated(delivery: &DeliverySpec, header: &Header) -> bool {
+    let stated = match delivery.keywords.get("FLUXCAL") {
+        Some(value) => value.as_str(),
+        None => header.str("FLUXCAL").ok(),
+    };
+    stated.map(str::trim) != Some("UNCALIBRATED")
+}
+
+/// Returns the value of `FLUXCAL`.
+pub(super) fn fluxcal(input: &ConvertInput<'_>) -> &'static str {
+    if is_calibrated(input.delivery, &input.product.header) {
+        "ABSOLUTE"
+    } else {
+        "UNCALIBRATED"
+    }
+}
+
+pub(super) fn programme(writer: &mut Writer<'_>, exposures: &Exposures, faults: &mut Faults) {
     writer.list(
         "PROG_ID",
         "PROGID",
@@ -201,7 +237,7 @@ fn programme(writer: &mut Writer<'_>, exposures: &Exposures, faults: &mut Faults
         Some(technique) => writer.set("OBSTECH", technique, "Technique of observation"),
         None => faults.add("neither ESO.DPR.TECH nor ESO.PRO.TECH tells the technique"),
     }
-    let fluxcal = writer.known("FLUXCAL").unwrap_or_else(|| "ABSOLUTE".into());
+    let fluxcal = fluxcal(writer.input);
     writer.set("FLUXCAL", fluxcal, "Type of flux calibration");
     writer.set(
         "PROCSOFT",
@@ -231,14 +267,14 @@ fn facts(writer: &mut Writer<'_>, science: Option<&Hdu>, faults: &mut Faults) {
     }
 }
 
-fn relations(writer: &mut Writer<'_>, exposures: &Exposures, name: &str, white_name: Option<&str>) {
+pub(super) fn relations(writer: &mut Writer<'_>, exposures: &Exposures, name: &str, companions: &[(&str, &str)]) {
     for (n, raw) in (1..).zip(&exposures.provenance) {
         writer.set(&format!("PROV{n}"), raw.as_str(), "Originating science file");
     }
     let mut n = 0;
-    if let Some(white_name) = white_name {
-        n = 1;
-        writer.set("ASSON1", white_name, "White-light image");
+    for (companion, comment) in companions {
+        n += 1;
+        writer.set(&format!("ASSON{n}"), *companion, comment);
     }
     for attachment in writer.input.attachments {
         n += 1;
@@ -265,8 +301,8 @@ fn constants(input: &ConvertInput<'_>, header: &mut Header) {
     }
 }
 
-/// Builds the primary header of a companion from that of its product.
-pub(super) fn companion(product: &Header, category: &str, name: &str) -> Header {
+/// Builds the primary header of a white-light image from that of its cube.
+pub(super) fn white(product: &Header, category: &str, name: &str) -> Header {
     let mut header = product.clone();
     header.retain(|card| {
         let key = card.key.as_str();

@@ -7,7 +7,7 @@ use ndarray::{Array2, Array3};
 use phoenix_core::header::{Header, Value};
 use phoenix_core::product::{Hdu, HduData, Pixels, Product};
 use phoenix_core::provenance::Record;
-use phoenix_core::traits::{CompanionSpec, DeliverySpec, HduInfo, HduKind};
+use phoenix_core::traits::{CompanionSpec, DeliveryForm, DeliverySpec, HduInfo, HduKind};
 
 use super::{Attachment, ConvertError, ConvertInput, Converted, InputHeader, convert};
 use crate::info::{BlockInfo, Grade};
@@ -161,15 +161,18 @@ impl Case {
             caveats: Vec::new(),
         };
         let delivery = DeliverySpec {
+            form: DeliveryForm::Standard,
             category: "SCIENCE.CUBE.IFS".into(),
             name_code: "MU_SCBC".into(),
             setup_keys: vec!["INS.MODE".into()],
             name_suffix: "OBJ".into(),
+            columns: Vec::new(),
             companions: vec![CompanionSpec {
                 tag: "IMAGE_FOV".into(),
                 category: "ANCILLARY.IMAGE.WHITELIGHT".into(),
                 name_code: "MU_SIMC".into(),
                 is_required: true,
+                is_shared: false,
             }],
             keywords: [
                 ("SPEC_RES".to_owned(), serde_json::json!(3027)),
@@ -179,7 +182,7 @@ impl Case {
         };
         convert(&ConvertInput {
             product: &self.product,
-            white: self.white.as_ref(),
+            others: self.white.as_slice(),
             record: &record,
             inputs: &self.inputs,
             facts: &self.facts,
@@ -234,7 +237,7 @@ fn a_converted_cube_and_its_image_keep_the_standard() {
     let converted = case.convert().expect("converted");
     let files = [
         written(&converted.product),
-        written(converted.white.as_ref().expect("white")),
+        written(converted.companions.first().expect("white")),
     ];
     let findings = check_batch(&files, &[case.attachments[0].name.clone()], Profile::Strict);
     let text: Vec<String> = findings
