@@ -277,3 +277,45 @@ pub fn header_of_text(text: &str) -> Header {
     }
     header
 }
+
+/// Returns a frame known by its header alone.
+///
+/// Its name and `ARCFILE` follow from `prefix` and `date_obs`, and so does `MJD-OBS`.
+///
+/// # Panics
+/// If `date_obs` is no time.
+pub fn frame(prefix: &str, date_obs: &str, cards: &[(&str, Value)]) -> phoenix_core::frame::Frame {
+    let Ok(time) = phoenix_core::unit::Mjd::from_iso(date_obs) else {
+        panic!("{date_obs} is no time");
+    };
+    let name = format!("{prefix}.{date_obs}");
+    let mut header = Header::new();
+    header.set("DATE-OBS", date_obs, "");
+    header.set("MJD-OBS", time.0, "");
+    header.set("ARCFILE", format!("{name}.fits"), "");
+    for (key, value) in cards {
+        header.set(*key, value.clone(), "");
+    }
+    phoenix_core::frame::Frame {
+        id: name.as_str().into(),
+        location: format!("{name}.fits"),
+        header,
+        size_bytes: Some(1 << 20),
+    }
+}
+
+/// Returns a table or master that is no raw frame, valid from a time on.
+pub fn product(
+    name: &str,
+    instrument: &str,
+    date_obs: &str,
+    category: &str,
+    cards: &[(&str, Value)],
+) -> phoenix_core::frame::Frame {
+    let mut frame = frame("M", date_obs, cards);
+    frame.id = name.into();
+    frame.location = format!("{name}.fits");
+    frame.header.set("INSTRUME", instrument, "");
+    frame.header.set("PRO.CATG", category, "");
+    frame
+}

@@ -6,6 +6,7 @@
 //! - `conformance`: the contracts of the five traits as functions, each named by the sentence it checks;
 //! - `fake`: in-memory ports;
 //! - `mock`: recipes that record their inputs, for wiring tests;
+//! - `mocked`: an instrument with mocks in the place of outside recipes, and plans as people read them;
 //! - `golden`: comparison of arrays by quantiles and by bits;
 //! - `peers`: ESO's pipelines, checkers and reference data, with one rule for their absence.
 
@@ -14,4 +15,5 @@ pub mod conformance;
 pub mod fake;
 pub mod golden;
 pub mod mock;
+pub mod mocked;
 pub mod peers;

@@ -61,6 +61,11 @@ impl MockRecipe {
         };
         Self { spec, log: log.clone() }
     }
+
+    /// Returns a mock of a recipe that is described already; its parameters are those that the description sets.
+    pub fn of(spec: RecipeSpec, log: &CallLog) -> Self {
+        Self { spec, log: log.clone() }
+    }
 }
 
 impl RecipeDyn for MockRecipe {
@@ -69,7 +74,10 @@ impl RecipeDyn for MockRecipe {
     }
 
     fn default_params_dyn(&self) -> serde_json::Value {
-        serde_json::json!({})
+        let set = self.spec.params.iter().filter(|param| !param.values.is_empty());
+        set.map(|param| (param.name.clone(), param.values.clone().into()))
+            .collect::<serde_json::Map<_, _>>()
+            .into()
     }
 
     fn execute_dyn(

@@ -1,36 +1,29 @@
-//! Scores and flags of GIRAFFE products, with limits from `rules/qc.toml`.
+//! Scores and flags of GIRAFFE products; the limits stand in `rules/qc.toml`.
 
 use phoenix_core::header::Header;
 use phoenix_core::traits::QcHeading;
 use phoenix_core::unit::Mjd;
-use phoenix_kit::delivery::BuildError;
-use phoenix_kit::keyword_scores::{KeywordScores, Readings};
+use phoenix_kit::keyword_scores::Readings;
 use phoenix_kit::spectra;
 
 /// The day from which the new detector counts in the flags. Source: list of score bits of PHOENIX GIRAFFE.
 const NEW_DETECTOR: &str = "2008-04-01T00:00:00.000";
 
-/// Reads the scores.
-///
-/// # Errors
-/// If `rules/qc.toml` is wrong.
-pub(crate) fn scores() -> Result<KeywordScores, BuildError> {
-    let readings = Readings {
-        heading,
-        facts: &[
-            ("deltatemp", |header| number(header, "PHX.DELTATEMP")),
-            ("deltatime", delta_time),
-            ("numsat", |header| number(header, "QC.OUT1.NSAT.RAW")),
-            ("nsci", |header| number(header, "PHX.NSCI")),
-            ("nsky", |header| number(header, "PHX.NSKY")),
-            ("simatt", has_lamp),
-            ("simcal", |header| number(header, "FPS").map(|_| "no".into())),
-            ("badcol", |header| old_detector(header, |fps| fps == 23 || fps == 24)),
-            ("glow", |header| old_detector(header, |fps| (109..=124).contains(&fps))),
-        ],
-    };
-    KeywordScores::from_toml(include_str!("../rules/qc.toml"), readings)
-}
+/// What the scores read off a header beside their parameters.
+pub(crate) const READINGS: Readings = Readings {
+    heading,
+    facts: &[
+        ("deltatemp", |header| number(header, "PHX.DELTATEMP")),
+        ("deltatime", delta_time),
+        ("numsat", |header| number(header, "QC.OUT1.NSAT.RAW")),
+        ("nsci", |header| number(header, "PHX.NSCI")),
+        ("nsky", |header| number(header, "PHX.NSKY")),
+        ("simatt", has_lamp),
+        ("simcal", |header| number(header, "FPS").map(|_| "no".into())),
+        ("badcol", |header| old_detector(header, |fps| fps == 23 || fps == 24)),
+        ("glow", |header| old_detector(header, |fps| (109..=124).contains(&fps))),
+    ],
+};
 
 fn heading(header: &Header) -> QcHeading {
     let setup = format!(

@@ -16,6 +16,9 @@ pub enum BuildError {
     /// The limits are wrong: mend the text.
     #[error("limits of quality parameters")]
     Scores(#[from] QcError),
+    /// The rules are wrong, or do not go with the rest: mend the text.
+    #[error(transparent)]
+    Rules(#[from] phoenix_core::rule_instrument::BuildError),
     /// The name is taken.
     #[error(transparent)]
     Registry(#[from] RegistryError),

@@ -1,24 +1,14 @@
 //! Which UVES spectra go to the archive, and how they are called there.
 
-use std::sync::Arc;
-
 use phoenix_core::header::Header;
 use phoenix_core::id::Tag;
-use phoenix_core::traits::{DeliverySpec, Ingestor};
-use phoenix_kit::delivery::{BuildError, DeliveryBook};
-use phoenix_kit::policy::{Policy, PolicyIngestor};
+use phoenix_core::traits::DeliverySpec;
+use phoenix_kit::delivery::DeliveryBook;
+use phoenix_kit::policy::Policy;
 use phoenix_kit::spectra;
 
 /// Curves with which a spectrum can be flux-calibrated.
 const RESPONSES: [&str; 2] = ["INSTR_RESPONSE_FINE", "MASTER_RESPONSE"];
-
-/// Reads the delivery of UVES from `products/delivery.toml`.
-///
-/// # Errors
-/// If it is wrong.
-pub(crate) fn book() -> Result<DeliveryBook, BuildError> {
-    DeliveryBook::from_toml(include_str!("../products/delivery.toml"))
-}
 
 /// Tells how a product is delivered: the flux-calibrated spectrum, and the one in counts only if there is no other.
 pub(crate) fn spec(book: &DeliveryBook, tag: &Tag, header: &Header) -> Option<DeliverySpec> {
@@ -62,12 +52,11 @@ fn setup(header: &Header, chip: &str) -> String {
     )
 }
 
-/// Puts the policy of UVES in front of a transport.
-pub(crate) fn ingestor(transport: Arc<dyn Ingestor>) -> Box<dyn Ingestor> {
-    let policy = Policy {
+/// What goes to the archive.
+pub(crate) fn policy() -> Policy {
+    Policy {
         instrument: "UVES".into(),
         name_prefix: "UV_".into(),
         categories: vec![("SCIENCE.SPECTRUM".into(), Vec::new())],
-    };
-    Box::new(PolicyIngestor::new(policy, transport))
+    }
 }

@@ -7,7 +7,37 @@
 mod delivery;
 mod score;
 
+use phoenix_core::registry::Registry;
+use phoenix_core::rule_instrument::RuleInstrument;
+use phoenix_kit::delivery::BuildError;
+use phoenix_kit::rules::RuleKit;
+
 /// The rule book: classes, datasets, calibrations, recipes.
 pub const RULES: &str = include_str!("../rules/xshooter.oca");
 /// Windows in time, levels and break points of the calibrations.
 pub const VALIDITY: &str = include_str!("../rules/validity.toml");
+
+/// Builds the instrument.
+///
+/// # Errors
+/// If its own texts are wrong.
+pub fn instrument() -> Result<RuleInstrument, BuildError> {
+    let kit = RuleKit {
+        rules: RULES,
+        validity: VALIDITY,
+        quality: include_str!("../rules/qc.toml"),
+        readings: score::READINGS,
+        delivery: include_str!("../products/delivery.toml"),
+        deliver: delivery::spec,
+        policy: delivery::policy(),
+    };
+    kit.build()
+}
+
+/// Adds the instrument to a registry.
+///
+/// # Errors
+/// If its own texts are wrong or the name is taken.
+pub fn register(registry: &mut Registry) -> Result<(), BuildError> {
+    Ok(registry.register(instrument()?)?)
+}

@@ -1,22 +1,15 @@
-//! Scores of XSHOOTER products, with limits from `rules/qc.toml`.
+//! Scores of XSHOOTER products; the limits stand in `rules/qc.toml`.
 
 use phoenix_core::header::Header;
 use phoenix_core::traits::QcHeading;
-use phoenix_kit::delivery::BuildError;
-use phoenix_kit::keyword_scores::{KeywordScores, Readings};
+use phoenix_kit::keyword_scores::Readings;
 use phoenix_kit::spectra;
 
-/// Reads the scores.
-///
-/// # Errors
-/// If `rules/qc.toml` is wrong.
-pub(crate) fn scores() -> Result<KeywordScores, BuildError> {
-    let readings = Readings {
-        heading,
-        facts: &[("slit_arcsec", slit_arcsec)],
-    };
-    KeywordScores::from_toml(include_str!("../rules/qc.toml"), readings)
-}
+/// What the scores read off a header beside their parameters.
+pub(crate) const READINGS: Readings = Readings {
+    heading,
+    facts: &[("slit_arcsec", slit_arcsec)],
+};
 
 /// The slit of the arm, e.g. `0.9x11`.
 fn slit(header: &Header) -> String {

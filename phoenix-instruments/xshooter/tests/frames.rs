@@ -53,7 +53,11 @@ fn header(row: &Row, arm: &str) -> Header {
         _ if ["BIAS", "LAMP", "STD"].iter().any(|begin| target.starts_with(begin)) => target,
         _ => "OBJECT",
     };
-    let slit = if get("decker").is_empty() { "0.9x11" } else { get("decker") };
+    let slit = if get("decker").is_empty() {
+        "0.9x11"
+    } else {
+        get("decker")
+    };
     let technique = match kind {
         "BIAS" => "IMAGE",
         _ if is_off => "IMAGE",
@@ -118,7 +122,10 @@ fn frames_of_another_pipelines_tables_have_the_class_of_their_type() {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().to_uppercase();
-        let arm = ["UVB", "VIS", "NIR"].into_iter().find(|arm| name.contains(arm)).unwrap();
+        let arm = ["UVB", "VIS", "NIR"]
+            .into_iter()
+            .find(|arm| name.contains(arm))
+            .unwrap();
         for row in rows(&std::fs::read_to_string(&path).unwrap()) {
             let class = own.class(&header(&row, arm)).unwrap_or_default();
             let wanted = expected(&row, arm);

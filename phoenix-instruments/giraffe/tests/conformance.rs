@@ -1,0 +1,134 @@
+//! The contracts of the traits, the linter and the sources of the rules.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed step is a failed test")]
+
+mod support;
+
+use phoenix_core::dataset::Severity;
+use phoenix_core::frame::{ClassifiedFrame, Frame};
+use phoenix_core::header::Header;
+use phoenix_core::product::Product;
+use phoenix_core::rules::ast::Item;
+use phoenix_core::rules::check::check;
+use phoenix_core::rules::dic::Dictionary;
+use phoenix_core::rules::{RuleBook, Validity};
+use phoenix_core::traits::{Grade, Instrument, Selection};
+use phoenix_giraffe::{RULES, VALIDITY, instrument};
+use phoenix_testkit::conformance;
+use support::{calibrations, frame, statics};
+
+fn frames() -> Vec<Frame> {
+    let mut frames = statics();
+    frames.extend(calibrations());
+    frames.push(frame("2016-05-02T02:00:00.000", "OBJECT,OzPoz", "MOS"));
+    frames
+}
+
+#[test]
+fn selection_and_association_keep_their_contracts() {
+    let (instrument, frames) = (instrument().unwrap(), frames());
+    conformance::selector(&instrument, &frames, &Selection::new()).assert_clean();
+    let classified: Vec<ClassifiedFrame> = frames
+        .iter()
+        .filter_map(|frame| {
+            let (tag, category) = instrument.selector().classify(frame).unwrap()?;
+            Some(ClassifiedFrame {
+                frame: frame.clone(),
+                tag,
+                category,
+            })
+        })
+        .collect();
+    assert_eq!(classified.len(), frames.len());
+    let selected = instrument.selector().select(&classified, &Selection::new()).unwrap();
+    assert!(selected.datasets.len() > 3, "{:?}", selected.left_out);
+    conformance::associator(&instrument, &selected.datasets, &classified).assert_clean();
+}
+
+#[test]
+fn the_linter_finds_no_error_in_the_rules() {
+    let (book, validity) = (RuleBook::parse(RULES).unwrap(), Validity::parse(VALIDITY).unwrap());
+    let checked = check(&book, &validity, "GIRAFFE", &Dictionary::default());
+    let errors: Vec<String> = checked
+        .findings
+        .iter()
+        .filter(|finding| finding.severity == Severity::Error)
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(errors, Vec::<String>::new());
+    assert_eq!(book.text().repairs, Vec::new());
+}
+
+#[test]
+fn every_rule_tells_its_source() {
+    let book = RuleBook::parse(RULES).unwrap();
+    for item in &book.text().items {
+        let (comments, place) = match item {
+            Item::If(rule) => (&rule.comments, rule.place),
+            Item::Execute(rule) => (&rule.comments, rule.place),
+            Item::Action(rule) => (&rule.comments, rule.place),
+        };
+        let has_source = comments.iter().any(|comment| comment.trim().starts_with("source:"));
+        assert!(has_source, "rule at {place} tells no source");
+    }
+}
+
+#[test]
+fn a_product_without_quality_keywords_is_grey_and_never_green() {
+    let instrument = instrument().unwrap();
+    let product = Product {
+        tag: "SCIENCE_RBNSPEC_IDP".into(),
+        name: "product.fits".into(),
+        header: Header::new(),
+        hdus: Vec::new(),
+    };
+    let scorer = instrument.scorer(&product.tag).unwrap();
+    let report = scorer.score(&scorer.measure(&product).unwrap(), &()).unwrap();
+    assert!(!report.scores.is_empty());
+    assert!(
+        report
+            .scores
+            .iter()
+            .all(|score| score.grade == Grade::NotScored && !score.reason.is_empty())
+    );
+}
+
+#[test]
+fn flags_of_a_fibre_follow_date_and_position() {
+    let instrument = instrument().unwrap();
+    let flags = |mjd: f64, fps: i64| {
+        let mut header = Header::new();
+        header.set("MJD-OBS", mjd, "");
+        header.set("FPS", fps, "");
+        header.set("PRO.REC1.CAL1.CATG", "DISPERSION_SOLUTION", "");
+        header.set("PRO.REC1.CAL1.NAME", "M.GIRAFFE.2008-03-31T12:00:00.000.fits", "");
+        let product = Product {
+            tag: "SCIENCE_RBNSPEC_IDP".into(),
+            name: "science_spectrum_001.fits".into(),
+            header,
+            hdus: Vec::new(),
+        };
+        let scorer = instrument.scorer(&product.tag).unwrap();
+        scorer
+            .score(&scorer.measure(&product).unwrap(), &())
+            .unwrap()
+            .flag_string()
+    };
+    // 2008-03-31T12:00, the day before the limit: the old detector.
+    assert_eq!(flags(54_556.5, 23), "-0----010");
+    assert_eq!(flags(54_556.5, 110), "-0----001");
+    // 2008-04-02T12:00: the new one, and the arc is two days away.
+    assert_eq!(flags(54_558.5, 23), "-1----000");
+}
+
+#[test]
+fn every_fibre_has_a_name_of_its_own() {
+    let instrument = instrument().unwrap();
+    let mut header = Header::new();
+    header.set("FPS", 6, "");
+    let spec = instrument.delivery(&"SCIENCE_RBNSPEC_IDP".into(), &header).unwrap();
+    assert_eq!(
+        (spec.name_code.as_str(), spec.name_suffix.as_str()),
+        ("GI_SRBS", "F006")
+    );
+}

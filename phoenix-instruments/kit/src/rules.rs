@@ -1,0 +1,66 @@
+//! An instrument that is data: a rule book, its validity, its limits and its delivery, put together.
+
+use std::fmt;
+use std::sync::Arc;
+
+use phoenix_core::header::Header;
+use phoenix_core::id::Tag;
+use phoenix_core::rule_instrument::{RuleInstrument, ScorerBook};
+use phoenix_core::traits::{DeliverySpec, Ingestor, QcScorer};
+
+use crate::delivery::{BuildError, DeliveryBook};
+use crate::keyword_scores::{KeywordScores, Readings};
+use crate::policy::{Policy, PolicyIngestor};
+
+/// What an instrument of rules consists of: texts, and the few decisions that are not data.
+#[derive(Clone)]
+pub struct RuleKit {
+    /// The rule book, `rules/*.oca`.
+    pub rules: &'static str,
+    /// Windows in time, `rules/validity.toml`.
+    pub validity: &'static str,
+    /// Limits of quality parameters, `rules/qc.toml`.
+    pub quality: &'static str,
+    /// What scores read off a header beside the parameters.
+    pub readings: Readings,
+    /// Names of products in the archive, `products/delivery.toml`.
+    pub delivery: &'static str,
+    /// Which kind of the delivery a product is, and the parts of its name that are no data.
+    pub deliver: fn(&DeliveryBook, &Tag, &Header) -> Option<DeliverySpec>,
+    /// What goes to the archive.
+    pub policy: Policy,
+}
+
+impl fmt::Debug for RuleKit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RuleKit")
+            .field("policy", &self.policy)
+            .finish_non_exhaustive()
+    }
+}
+
+impl RuleKit {
+    /// Builds the instrument.
+    ///
+    /// # Errors
+    /// If one of the texts is wrong or they do not go together.
+    pub fn build(self) -> Result<RuleInstrument, BuildError> {
+        let scores = KeywordScores::from_toml(self.quality, self.readings)?;
+        let book = DeliveryBook::from_toml(self.delivery)?;
+        let (deliver, policy) = (self.deliver, self.policy);
+        let instrument = RuleInstrument::from_rules(self.rules, self.validity)?
+            .scorer_book(scores)
+            .delivery(move |tag, header| deliver(&book, tag, header))
+            .ingestor(move |transport: Arc<dyn Ingestor>| -> Box<dyn Ingestor> {
+                Box::new(PolicyIngestor::new(policy.clone(), transport))
+            })
+            .build()?;
+        Ok(instrument)
+    }
+}
+
+impl ScorerBook for KeywordScores {
+    fn scorer(&self, tag: &Tag) -> Option<&dyn QcScorer> {
+        self.of(tag)
+    }
+}
