@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::association::Slot;
 use crate::dataset::LeftOut;
 use crate::frame::FrameRef;
-use crate::id::{DatasetId, InstrumentId, JobId, RecipeId, Tag, TaskId};
+use crate::header::Edit;
+use crate::id::{DatasetId, FrameId, InstrumentId, JobId, RecipeId, Tag, TaskId};
 
 /// Where one input of a job comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,6 +126,18 @@ pub struct Plan {
     pub jobs: Vec<PlannedJob>,
     /// Frames that were seen and not used, with the reason.
     pub left_out: Vec<LeftOut>,
+    /// Frames whose headers were edited before they were named, with the edits.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overlays: Vec<Overlaid>,
+}
+
+/// A frame whose header was edited before it was named.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Overlaid {
+    /// The frame.
+    pub frame: FrameId,
+    /// The edits in order, each with author and reason.
+    pub edits: Vec<Edit>,
 }
 
 impl Plan {

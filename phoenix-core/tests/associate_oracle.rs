@@ -8,8 +8,8 @@ mod oracle;
 use std::time::Instant;
 
 use oracle::world::World;
-use phoenix_core::association::{CalibPool, Fill};
-use phoenix_core::rule_instrument::{RuleInstrument, RuleInstrumentBuilder, Verdict};
+use phoenix_core::association::{CalibPool, Fill, Verdict};
+use phoenix_core::rule_instrument::{RuleInstrument, RuleInstrumentBuilder};
 use phoenix_core::traits::Instrument;
 
 fn wanted_cases() -> usize {

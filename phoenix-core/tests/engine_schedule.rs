@@ -35,6 +35,7 @@ fn plan(jobs: Vec<PlannedJob>) -> Plan {
         label: String::new(),
         jobs,
         left_out: Vec::new(),
+        overlays: Vec::new(),
     }
 }
 

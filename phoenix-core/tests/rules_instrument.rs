@@ -7,7 +7,7 @@ use std::sync::Arc;
 use phoenix_core::association::Fill;
 use phoenix_core::engine::Engine;
 use phoenix_core::frame::{Category, Frame};
-use phoenix_core::header::Header;
+use phoenix_core::header::{Edit, Header, Key, OverlayBook};
 use phoenix_core::plan::{InputSource, Plan, Readiness};
 use phoenix_core::rule_instrument::{BuildError, RuleInstrument, RuleInstrumentBuilder};
 use phoenix_core::traits::{Instrument, SelectError, Selection};
@@ -372,4 +372,41 @@ fn a_frame_that_cannot_be_grouped_is_a_finding_and_the_night_goes_on() {
         plan.left_out[0].reason,
         "key TPL.START is missing, it is needed to group FLAT for toy_flat"
     );
+}
+
+#[test]
+fn an_overlay_sets_a_grade_before_frames_are_named_and_the_plan_lists_it() {
+    let mut overlays = OverlayBook::default();
+    let grade = Edit {
+        key: Key::new("OBS.GRADE"),
+        value: Some("X".into()),
+        author: "night astronomer".into(),
+        reason: "clouds".into(),
+    };
+    overlays.add(Key::new("OBS.ID"), "1".into(), vec![grade]);
+    let frames = vec![science("BAD", JANUARY, "1"), science("GOOD", JANUARY + 0.1, "2")];
+    let plan = Engine::new(Arc::new(toy()))
+        .with_overlays(overlays)
+        .plan(frames, &Selection::new(), "test")
+        .expect("a plan can be made");
+    assert!(plan.jobs.iter().all(|job| job.id.as_str().starts_with("GOOD")));
+    assert_eq!(plan.overlays.len(), 1);
+    assert_eq!(plan.overlays[0].frame.as_str(), "BAD");
+    assert_eq!(plan.overlays[0].edits[0].reason, "clouds");
+}
+
+#[test]
+fn the_engine_explains_a_job_by_its_name() {
+    let frames = vec![
+        science("SCI", JANUARY, "1"),
+        frame("NEAR", JANUARY + 0.5, &[("PRO.CATG", "MASTER_FLAT")]),
+    ];
+    let engine = Engine::new(Arc::new(toy()));
+    let explain = |job: &str| engine.explain(frames.clone(), &Selection::new(), &job.into());
+    let slots = explain("SCI_sgl:toy_science")
+        .expect("frames are sound")
+        .expect("the job is planned");
+    assert_eq!(slots.len(), 3);
+    assert_eq!(slots[1].candidates.len(), 1);
+    assert_eq!(explain("SCI_sgl:other").expect("frames are sound"), None);
 }

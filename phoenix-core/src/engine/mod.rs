@@ -41,9 +41,10 @@ pub use memory::{MemoryCosts, MemoryJobs};
 pub use report::{CostReport, JobCost, JobOutcome, JobReport, RunReport};
 pub use retry::{Retry, Verdict};
 pub use schedule::{Admitted, PATIENCE, Schedule};
-pub use state::{blocked, failed, fetched, is_interrupted, is_processed, processed, restarted, same_work};
+pub use state::{blocked, failed, fetched, is_interrupted, is_processed, processed, restarted, same_software, same_work};
 
 use crate::cancel::CancelToken;
+use crate::header::OverlayBook;
 use crate::id::TaskId;
 use crate::observe::Observer;
 use crate::traits::{CostStore, Instrument};
@@ -63,6 +64,7 @@ pub struct Engine {
     cancel: CancelToken,
     budget: Budget,
     params: BTreeMap<TaskId, serde_json::Value>,
+    overlays: OverlayBook,
     costs: Option<Arc<dyn CostStore>>,
     retry: Retry,
 }
@@ -76,6 +78,7 @@ impl Engine {
             cancel: CancelToken::new(),
             budget: Budget::default(),
             params: BTreeMap::new(),
+            overlays: OverlayBook::default(),
             costs: None,
             retry: Retry::default(),
         }
@@ -120,6 +123,13 @@ impl Engine {
     #[must_use]
     pub fn with_retry(mut self, retry: Retry) -> Self {
         self.retry = retry;
+        self
+    }
+
+    /// Sets the header edits that are made before frames are named; the plan lists those that were made.
+    #[must_use]
+    pub fn with_overlays(mut self, overlays: OverlayBook) -> Self {
+        self.overlays = overlays;
         self
     }
 

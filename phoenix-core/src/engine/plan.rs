@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use super::inputs::{self, Producers};
 use super::{Engine, EngineError, producers_first};
-use crate::association::{Association, CalibPool, VirtualMaster};
+use crate::association::{Association, CalibPool, SlotExplained, VirtualMaster};
 use crate::dataset::{Completeness, Dataset, LeftOut, Selected};
 use crate::frame::{Category, ClassifiedFrame, Frame, FrameRef};
 use crate::id::{DatasetId, FrameId, JobId, RecipeId, TaskId};
 use crate::observe::Event;
-use crate::plan::{InputSource, Plan, PlannedJob, Readiness, Resources};
+use crate::plan::{InputSource, Overlaid, Plan, PlannedJob, Readiness, Resources};
 use crate::traits::{AssociateError, RecipeDyn, RecipeSpec, SelectError, Selection};
 
 /// What a backend lacks for a task without a native recipe.
@@ -24,6 +24,29 @@ impl Engine {
     /// # Errors
     /// None of a single frame; kept for selectors whose rules as a whole cannot be used.
     pub fn classify(&self, mut frames: Vec<Frame>) -> Result<(Vec<ClassifiedFrame>, Vec<LeftOut>), EngineError> {
+        self.overlay(&mut frames);
+        self.name_frames(frames)
+    }
+
+    /// Edits headers as the overlays say and lists what was edited, in order of frame names.
+    fn overlay(&self, frames: &mut [Frame]) -> Vec<Overlaid> {
+        if self.overlays.is_empty() {
+            return Vec::new();
+        }
+        let mut edited: Vec<Overlaid> = frames
+            .iter_mut()
+            .filter_map(|frame| {
+                let edits = self.overlays.apply(frame.id.as_str(), &mut frame.header);
+                let frame = frame.id.clone();
+                (!edits.is_empty()).then_some(Overlaid { frame, edits })
+            })
+            .collect();
+        edited.sort_by(|a, b| a.frame.cmp(&b.frame));
+        edited.dedup();
+        edited
+    }
+
+    fn name_frames(&self, mut frames: Vec<Frame>) -> Result<(Vec<ClassifiedFrame>, Vec<LeftOut>), EngineError> {
         frames.sort_by(|a, b| (&a.id, &a.location).cmp(&(&b.id, &b.location)));
         let mut classified: Vec<ClassifiedFrame> = Vec::with_capacity(frames.len());
         let mut left_out = Vec::new();
@@ -61,8 +84,9 @@ impl Engine {
     ///
     /// # Errors
     /// If rules, configuration or parameter overrides cannot be used, or if datasets need each other's products.
-    pub fn plan(&self, frames: Vec<Frame>, request: &Selection, label: &str) -> Result<Plan, EngineError> {
-        let (mut classified, mut left_out) = self.classify(frames)?;
+    pub fn plan(&self, mut frames: Vec<Frame>, request: &Selection, label: &str) -> Result<Plan, EngineError> {
+        let overlays = self.overlay(&mut frames);
+        let (mut classified, mut left_out) = self.name_frames(frames)?;
         let mut selected = self.select(&mut classified, request, &mut left_out)?;
         selected
             .datasets
@@ -76,14 +100,7 @@ impl Engine {
                 job: JobId::from(twin.id.as_str()),
             });
         }
-        let producers: Producers<'_> = selected
-            .datasets
-            .iter()
-            .map(|dataset| {
-                let spec = self.spec_of(&dataset.task);
-                (dataset.id.clone(), (job_id(&dataset.id, &dataset.task), spec))
-            })
-            .collect();
+        let producers = self.producers(&selected.datasets);
         let jobs = self.jobs(&selected, &classified, &producers)?;
         let mut jobs = producers_first(jobs)?;
         inputs::pass_down_faults(&mut jobs);
@@ -95,6 +112,7 @@ impl Engine {
             label: label.to_owned(),
             left_out: complete_left_out(left_out, &jobs, &classified),
             jobs,
+            overlays,
         };
         self.observer.on(&Event::PlanReady {
             jobs: plan.jobs.len(),
@@ -136,6 +154,7 @@ impl Engine {
             label: label.to_owned(),
             jobs: vec![job],
             left_out: Vec::new(),
+            overlays: Vec::new(),
         })
     }
 
@@ -162,17 +181,48 @@ impl Engine {
         }
     }
 
+    fn producers(&self, datasets: &[Dataset]) -> Producers<'_> {
+        datasets
+            .iter()
+            .map(|dataset| {
+                let spec = self.spec_of(&dataset.task);
+                (dataset.id.clone(), (job_id(&dataset.id, &dataset.task), spec))
+            })
+            .collect()
+    }
+
+    /// Tells for one job of a plan, made of the same frames and request, which candidates each slot had and the first
+    /// rule that refused each of them.
+    ///
+    /// `None` if the plan has no such job or the instrument keeps no account of its choices.
+    ///
+    /// # Errors
+    /// As `plan`.
+    pub fn explain(
+        &self,
+        frames: Vec<Frame>,
+        request: &Selection,
+        job: &JobId,
+    ) -> Result<Option<Vec<SlotExplained>>, EngineError> {
+        let (mut classified, mut left_out) = self.classify(frames)?;
+        let selected = self.select(&mut classified, request, &mut left_out)?;
+        let is_wanted = |dataset: &&Dataset| job_id(&dataset.id, &dataset.task) == *job;
+        let Some(dataset) = selected.datasets.iter().find(is_wanted) else {
+            return Ok(None);
+        };
+        let real = calibrations(&classified);
+        let planned = virtual_masters(&selected.datasets, &self.producers(&selected.datasets));
+        let explained = self.instrument.explain(dataset, &CalibPool::new(&real, &planned));
+        Ok(explained.transpose()?)
+    }
+
     fn jobs(
         &self,
         selected: &Selected,
         classified: &[ClassifiedFrame],
         producers: &Producers<'_>,
     ) -> Result<Vec<PlannedJob>, EngineError> {
-        let real: Vec<ClassifiedFrame> = classified
-            .iter()
-            .filter(|frame| frame.category != Category::Science)
-            .cloned()
-            .collect();
+        let real = calibrations(classified);
         let planned = virtual_masters(&selected.datasets, producers);
         let pool = CalibPool::new(&real, &planned);
         selected
@@ -257,6 +307,12 @@ impl Engine {
         }
         Ok(params)
     }
+}
+
+/// Returns what may calibrate: everything but science.
+fn calibrations(classified: &[ClassifiedFrame]) -> Vec<ClassifiedFrame> {
+    let calibrates = |frame: &&ClassifiedFrame| frame.category != Category::Science;
+    classified.iter().filter(calibrates).cloned().collect()
 }
 
 /// Returns the options that an outline sets, as text.

@@ -10,5 +10,5 @@ mod value;
 
 pub use cards::{Card, Header, HeaderError};
 pub use key::Key;
-pub use overlay::{Edit, Overlay};
+pub use overlay::{Edit, Overlay, OverlayBook, OverlayError};
 pub use value::Value;

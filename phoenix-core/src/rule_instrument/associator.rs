@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::explain::{SlotExplained, explain_slot};
+use super::explain::explain_slot;
 use super::policy::Policy;
 use super::shelf::{Fit, Origin, Shelf, Shut, Wanting};
 use super::slots::SlotPlan;
-use crate::association::{Association, CalibPool, Fill, MatchLevel, Slot};
+use crate::association::{Association, CalibPool, Fill, MatchLevel, Slot, SlotExplained};
 use crate::dataset::Dataset;
 use crate::frame::FrameRef;
 use crate::id::{DatasetId, FrameId, TaskId};

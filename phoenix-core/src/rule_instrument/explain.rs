@@ -1,94 +1,11 @@
 //! Why a slot got what it got: every candidate and the first rule that refused it.
 
-use std::collections::BTreeMap;
-
-use serde::{Deserialize, Serialize};
-
 use super::associator::{Prepared, shut_reason, take};
 use super::policy::Policy;
 use super::shelf::{Fit, Refusal, Shelf, Wanting, ordered};
 use super::slots::SlotPlan;
-use crate::association::{CalibPool, MatchLevel};
-use crate::id::Tag;
+use crate::association::{CalibPool, CandidateExplained, SlotExplained, Verdict};
 use crate::rules::eval::Scene;
-
-/// What became of a candidate.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "verdict", rename_all = "lowercase")]
-pub enum Verdict {
-    /// It was taken.
-    Chosen {
-        /// How well it matches.
-        level: MatchLevel,
-        /// Time from the dataset to it in days, signed; absent if it has no time.
-        dt_days: Option<f64>,
-    },
-    /// It fits, but another is better.
-    Outranked {
-        /// How well it matches.
-        level: MatchLevel,
-        /// Time from the dataset to it in days, signed; absent if it has no time.
-        dt_days: Option<f64>,
-        /// Where it stands among those that fit, from 1.
-        place: usize,
-    },
-    /// It does not fit.
-    Refused {
-        /// The first rule that refused it.
-        rule: String,
-    },
-}
-
-/// One candidate of a slot.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct CandidateExplained {
-    /// The frame, or the dataset that will make it.
-    pub name: String,
-    /// Whether it is still to be made.
-    pub is_planned: bool,
-    /// What became of it.
-    #[serde(flatten)]
-    pub verdict: Verdict,
-}
-
-/// One slot of a dataset.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SlotExplained {
-    /// The kind of calibration.
-    pub tag: Tag,
-    /// Fewest files.
-    pub min: usize,
-    /// Why the slot was not searched; then there are no candidates.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub shut: Option<String>,
-    /// The candidates: those that fit, the best first, then those that do not, by name.
-    pub candidates: Vec<CandidateExplained>,
-    /// How many files of the pool are of other kinds and were not looked at.
-    pub n_other_kinds: usize,
-}
-
-impl SlotExplained {
-    /// Says in one sentence why nothing was taken.
-    pub(crate) fn summary(&self) -> String {
-        if let Some(shut) = &self.shut {
-            return shut.clone();
-        }
-        if self.candidates.is_empty() {
-            return format!("there is no {}", self.tag);
-        }
-        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        for candidate in &self.candidates {
-            if let Verdict::Refused { rule } = &candidate.verdict {
-                let rule = rule.split_once(" (").map_or(rule.as_str(), |(rule, _)| rule);
-                *counts.entry(rule).or_default() += 1;
-            }
-        }
-        let mut counts: Vec<(&str, usize)> = counts.into_iter().collect();
-        counts.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
-        let each: Vec<String> = counts.iter().map(|(rule, n)| format!("{n} × {rule}")).collect();
-        format!("none of {} fits: {}", self.candidates.len(), each.join("; "))
-    }
-}
 
 fn dt_days(fit: &Fit) -> Option<f64> {
     fit.later_ms.map(|milliseconds| milliseconds as f64 / 86_400_000.0)

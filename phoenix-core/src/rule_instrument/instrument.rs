@@ -9,13 +9,15 @@ use super::associator::RuleAssociator;
 use super::error::BuildError;
 use super::policy::Policy;
 use super::selector::RuleSelector;
+use crate::association::{CalibPool, SlotExplained};
+use crate::dataset::Dataset;
 use crate::header::Header;
 use crate::id::{InstrumentId, RecipeId, Tag, TaskId};
 use crate::product::SealedProduct;
 use crate::rules::{RuleBook, Validity};
 use crate::traits::{
-    Associator, DatasetSelector, DeliverySpec, IngestCapability, IngestError, IngestOptions, IngestReceipt, Ingestor,
-    Instrument, QcScorer, RecipeDyn, RecipeSpec,
+    AssociateError, Associator, DatasetSelector, DeliverySpec, IngestCapability, IngestError, IngestOptions,
+    IngestReceipt, Ingestor, Instrument, QcScorer, RecipeDyn, RecipeSpec,
 };
 
 /// Scorers by kind of product, where an instrument keeps them in one place.
@@ -238,6 +240,11 @@ impl Instrument for RuleInstrument {
             .map(|rule| rule.task.clone())
             .filter(|task| self.outlines.contains_key(task))
             .collect()
+    }
+
+    fn explain(&self, dataset: &Dataset, pool: &CalibPool<'_>) -> Option<Result<Vec<SlotExplained>, AssociateError>> {
+        // Another associator has reasons of its own, which these would not be.
+        self.associator.is_none().then(|| self.rules.explain(dataset, pool))
     }
 
     fn scorer(&self, tag: &Tag) -> Option<&dyn QcScorer> {

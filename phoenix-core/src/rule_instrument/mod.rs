@@ -16,7 +16,6 @@ mod slots;
 
 pub use associator::RuleAssociator;
 pub use error::BuildError;
-pub use explain::{CandidateExplained, SlotExplained, Verdict};
 pub use instrument::{RuleInstrument, RuleInstrumentBuilder, ScorerBook};
 pub use policy::{Named, Policy};
 pub use selector::RuleSelector;

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Associator, DatasetSelector, Ingestor, QcScorer, RecipeDyn, RecipeSpec};
+use super::{AssociateError, Associator, DatasetSelector, Ingestor, QcScorer, RecipeDyn, RecipeSpec};
+use crate::association::{CalibPool, SlotExplained};
+use crate::dataset::Dataset;
 use crate::header::Header;
 use crate::id::{InstrumentId, Tag, TaskId};
 
@@ -116,6 +118,12 @@ pub trait Instrument: fmt::Debug + Send + Sync + 'static {
     /// Returns every task that has an outline, in the order of the cascade.
     fn outlined(&self) -> Vec<TaskId> {
         Vec::new()
+    }
+    /// Tells for every slot of a dataset each candidate and the first rule that refused it.
+    ///
+    /// `None` if the backend keeps no such account.
+    fn explain(&self, _dataset: &Dataset, _pool: &CalibPool<'_>) -> Option<Result<Vec<SlotExplained>, AssociateError>> {
+        None
     }
     /// Returns the scorer for a kind of product.
     fn scorer(&self, tag: &Tag) -> Option<&dyn QcScorer>;

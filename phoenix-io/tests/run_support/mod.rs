@@ -297,6 +297,7 @@ pub fn night(folder: &Path, n: usize) -> Plan {
         label: "night".into(),
         jobs,
         left_out: Vec::new(),
+        overlays: Vec::new(),
     }
 }
 
