@@ -1,9 +1,15 @@
 //! The names under which products go to the archive.
 //!
 //! `<II>_<CODE>_<OBID>_<timestamp>_<setup>[_<suffix>].fits`, e.g.
-//! `MU_SCBC_1135706_2014-12-08T02:48:44.000_WFM-NOAO-N_OBJ.fits`.
+//! `MU_SCBC_1135706_2014-12-08T02:48:44.000_WFM-NOAO-N_OBJ.fits`. Masters have the names of ESO's archive with two parts
+//! more: `M.<INSTRUME>.<timestamp>_<PRO.CATG>_<mark>.fits`, e.g. `M.UVES.2016-05-01T21:04:12.345_MASTER_BIAS_REDL_1f0c93ab.fits`.
+
+use phoenix_core::header::Header;
+use phoenix_core::id::Digest;
+use phoenix_core::unit::Mjd;
 
 use super::standard::NAME_LIMIT;
+use crate::store::Hasher;
 
 /// A name cannot be formed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -65,6 +71,58 @@ pub fn origfile(code: &str, ob_id: i64, timestamp: &str, setup: &str, suffix: &s
     Ok(name)
 }
 
+/// How many hexadecimal digits mark the content of a master.
+const MARK_DIGITS: usize = 8;
+
+/// Returns the MD5 of the data units, as ESO's pipelines and our own writer state it.
+pub(crate) fn data_md5(header: &Header) -> Option<&str> {
+    let text = header.str("DATAMD5").ok()?.trim();
+    (text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(text)
+}
+
+/// Forms the name of a certified master.
+///
+/// # Contract
+/// * The time is the start of the earliest raw frame, so that names sort by epoch and tell the age of a calibration.
+/// * The mark follows from category and data (`DATAMD5`, else the digest of the file): masters of one template differ
+///   in it, and the same data made again have the same name.
+/// * A long category is cut; the mark keeps the names apart.
+///
+/// # Errors
+/// `Empty` if the header tells no instrument, category or time.
+pub fn master_name(header: &Header, digest: &Digest) -> Result<String, NameError> {
+    let text = |key: &str, part: &'static str| {
+        let value = header.str(key).map(clean).unwrap_or_default();
+        if value.is_empty() {
+            Err(NameError::Empty { part })
+        } else {
+            Ok(value)
+        }
+    };
+    let (instrument, category) = (text("INSTRUME", "instrument")?, text("PRO.CATG", "category")?);
+    let stated = header
+        .str("DATE-OBS")
+        .ok()
+        .and_then(|time| Mjd::from_iso(time.trim()).ok());
+    let time = stated.or_else(|| header.f64("MJD-OBS").ok().filter(|mjd| mjd.is_finite()).map(Mjd));
+    let time = time.ok_or(NameError::Empty { part: "timestamp" })?.to_iso();
+    let mut hasher = Hasher::default();
+    hasher.update(category.as_bytes());
+    hasher.update(b"/");
+    hasher.update(data_md5(header).unwrap_or(digest.as_str()).as_bytes());
+    let mark = hasher.finish().0;
+    let mark: String = mark
+        .as_str()
+        .trim_start_matches("sha256:")
+        .chars()
+        .take(MARK_DIGITS)
+        .collect();
+    let begin = format!("M.{instrument}.{}", clean(&time));
+    let room = NAME_LIMIT.saturating_sub(begin.len() + MARK_DIGITS + "__.fits".len());
+    let category: String = category.chars().take(room).collect();
+    Ok(format!("{begin}_{category}_{mark}.fits"))
+}
+
 /// Returns the name of a companion: that of the product with another code.
 pub fn companion_name(product: &str, product_code: &str, code: &str) -> String {
     match product.strip_prefix(product_code) {
@@ -80,7 +138,8 @@ pub fn preview_name(product: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{NameError, companion_name, origfile, preview_name};
+    use super::{NameError, companion_name, master_name, origfile, preview_name};
+    use crate::sdp::check::tests::good::header;
 
     #[test]
     fn names_are_those_of_esos_own_products() {
@@ -104,5 +163,45 @@ mod tests {
         );
         let odd = origfile("MU_SCBC", 1, "t", "a/b c", "").expect("cleaned");
         assert_eq!(odd, "MU_SCBC_1_t_a-b-c.fits");
+    }
+    const MASTER: &str = "
+        INSTRUME = 'XSHOOTER'
+        DATE-OBS = '2016-05-01T21:04:12.3456'
+        MJD-OBS = 57509.9
+        DATAMD5 = '0123456789abcdef0123456789abcdef'
+        ESO PRO CATG = 'ORDER_TAB_EDGES_SLIT_VIS'
+    ";
+
+    #[test]
+    fn a_master_is_named_by_epoch_kind_and_data_and_not_by_when_it_was_made() {
+        let mut header = header(MASTER);
+        let name = master_name(&header, &"sha256:1".into()).expect("named");
+        assert!(name.starts_with("M.XSHOOTER.2016-05-01T21:04:12.34"), "{name}");
+        assert!(name.contains("_ORDER_TAB_EDGES_SL") && name.len() <= 68, "{name}");
+        header.set("DATE", "2026-11-23", "");
+        assert_eq!(master_name(&header, &"sha256:2".into()), Ok(name.clone()));
+        header.set("DATAMD5", "f123456789abcdef0123456789abcdef", "");
+        assert_ne!(master_name(&header, &"sha256:1".into()), Ok(name));
+    }
+
+    #[test]
+    fn masters_of_one_template_have_different_names_even_if_they_are_empty() {
+        let mut header = header(MASTER);
+        let one = master_name(&header, &"sha256:1".into());
+        header.set("PRO.CATG", "ORDER_TAB_EDGES_SLIT_UVB", "");
+        assert_ne!(master_name(&header, &"sha256:1".into()), one);
+    }
+
+    #[test]
+    fn a_master_without_epoch_is_not_named() {
+        let mut header = header(MASTER);
+        header.remove("DATE-OBS");
+        assert!(
+            master_name(&header, &"sha256:1".into()).is_ok(),
+            "MJD-OBS tells the epoch too"
+        );
+        header.remove("MJD-OBS");
+        let error = master_name(&header, &"sha256:1".into());
+        assert_eq!(error, Err(NameError::Empty { part: "timestamp" }));
     }
 }

@@ -4,16 +4,21 @@ use std::collections::BTreeSet;
 
 use phoenix_core::id::InstrumentId;
 use phoenix_core::product::SealedProduct;
-use phoenix_core::traits::IngestError;
+use phoenix_core::traits::{IngestError, MASTER_CATEGORY};
 
-use crate::sdp::names::is_fits;
+use crate::sdp::names::{is_fits, master_name};
 use crate::sdp::standard::{NAME_LIMIT, NON_FITS, SCIENCE};
+
+/// The category of the record that goes with a master; its content becomes part of the proof of delivery.
+pub(super) const PROVENANCE: &str = "CALIB.PROVENANCE";
 
 /// Where a product belongs in a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Destination {
-    pub instrument: InstrumentId,
-    pub ob: String,
+pub(super) enum Destination {
+    /// Among the products of an observing block.
+    Products { instrument: InstrumentId, ob: String },
+    /// Among the calibrations of an instrument.
+    Calib { instrument: InstrumentId },
 }
 
 fn name_faults(name: &str, faults: &mut Vec<String>) {
@@ -37,8 +42,50 @@ fn name_faults(name: &str, faults: &mut Vec<String>) {
 /// Returns every fault of a product that its seal shows; no file is opened.
 pub(super) fn faults(product: &SealedProduct) -> Vec<String> {
     let mut faults = Vec::new();
-    let header = &product.header;
     name_faults(&product.name, &mut faults);
+    if product.category == MASTER_CATEGORY {
+        master(product, &mut faults);
+    } else {
+        science(product, &mut faults);
+    }
+    let forbidden = product.caveats.iter().filter(|caveat| caveat.forbids_delivery());
+    faults.extend(forbidden.map(ToString::to_string));
+    faults
+}
+
+/// A master must tell what later associations ask for, and have the name that follows from that.
+fn master(product: &SealedProduct, faults: &mut Vec<String>) {
+    let header = &product.header;
+    for key in ["INSTRUME", "PRO.CATG"] {
+        if let Err(error) = header.str(key) {
+            faults.push(error.to_string());
+        }
+    }
+    if let Err(error) = header.f64("MJD-OBS") {
+        faults.push(error.to_string());
+    }
+    match master_name(header, &product.digest) {
+        Ok(name) if name == product.name => {}
+        Ok(name) => faults.push(format!(
+            "the name of the master is {name}, the seal says {}",
+            product.name
+        )),
+        Err(error) => faults.push(error.to_string()),
+    }
+    for companion in product
+        .companions
+        .iter()
+        .filter(|companion| companion.category != PROVENANCE)
+    {
+        faults.push(format!(
+            "companion {} has category {}",
+            companion.name, companion.category
+        ));
+    }
+}
+
+fn science(product: &SealedProduct, faults: &mut Vec<String>) {
+    let header = &product.header;
     for (key, expected) in [("PRODCATG", &product.category), ("ORIGFILE", &product.name)] {
         match header.str(key) {
             Ok(found) if found == expected => {}
@@ -55,10 +102,7 @@ pub(super) fn faults(product: &SealedProduct) -> Vec<String> {
     if let Err(error) = header.i64("OBID1") {
         faults.push(error.to_string());
     }
-    companions(product, &mut faults);
-    let forbidden = product.caveats.iter().filter(|caveat| caveat.forbids_delivery());
-    faults.extend(forbidden.map(ToString::to_string));
-    faults
+    companions(product, faults);
 }
 
 fn companions(product: &SealedProduct, faults: &mut Vec<String>) {
@@ -99,14 +143,18 @@ fn companions(product: &SealedProduct, faults: &mut Vec<String>) {
 /// Refuses a product with any fault, else tells where it belongs.
 pub(super) fn examine(product: &SealedProduct) -> Result<Destination, IngestError> {
     let faults = faults(product);
-    match (product.header.str("INSTRUME"), product.header.i64("OBID1")) {
-        (Ok(instrument), Ok(ob)) if faults.is_empty() => Ok(Destination {
-            instrument: instrument.trim().into(),
-            ob: ob.to_string(),
-        }),
-        _ => Err(IngestError::Refused {
-            name: product.name.clone(),
-            faults,
-        }),
+    let refused = |faults| IngestError::Refused {
+        name: product.name.clone(),
+        faults,
+    };
+    if !faults.is_empty() {
+        return Err(refused(faults));
     }
+    let read = |error: phoenix_core::header::HeaderError| refused(vec![error.to_string()]);
+    let instrument = product.header.str("INSTRUME").map_err(read)?.trim().into();
+    if product.category == MASTER_CATEGORY {
+        return Ok(Destination::Calib { instrument });
+    }
+    let ob = product.header.i64("OBID1").map_err(read)?.to_string();
+    Ok(Destination::Products { instrument, ob })
 }

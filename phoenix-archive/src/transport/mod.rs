@@ -7,5 +7,8 @@ mod receipt;
 #[cfg(test)]
 mod tests;
 
+/// The category of the record that is sealed with a master.
+pub const PROVENANCE_CATEGORY: &str = examine::PROVENANCE;
+
 pub use memory::MemoryTransport;
 pub use object::ObjectTransport;

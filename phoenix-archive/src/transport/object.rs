@@ -13,9 +13,9 @@ use phoenix_core::id::Digest;
 use phoenix_core::product::SealedProduct;
 use phoenix_core::traits::{IngestCapability, IngestError, IngestOptions, IngestReceipt, IngestStatus, Ingestor};
 
-use super::examine::{Destination, examine};
+use super::examine::{Destination, PROVENANCE, examine};
 use super::receipt::Proof;
-use crate::store::{PutOutcome, Staged, Store, StoreError};
+use crate::store::{Hasher, PutOutcome, Staged, Store, StoreError};
 use crate::wait::land;
 
 /// Brings products into a store.
@@ -23,10 +23,15 @@ use crate::wait::land;
 /// # Contract
 /// * That of `Ingestor`; what fails half-way is taken back as far as the store allows, and a second try completes it.
 /// * A file that is there already is read through and compared: its name is no proof of its content.
+/// * A master goes to the calibrations of its instrument, where `list_frames` finds it; the record of what it was made of
+///   becomes part of its proof.
 #[derive(Debug, Clone)]
 pub struct ObjectTransport {
     store: Arc<Store>,
 }
+
+/// What stands for the observing block in the place of a master's proof.
+const MASTERS: &str = "calib";
 
 /// One file of a product and where it goes.
 #[derive(Debug, Clone)]
@@ -74,8 +79,19 @@ impl ObjectTransport {
         &self.store
     }
 
-    fn items(&self, product: &SealedProduct, place: &Destination) -> Vec<Item> {
-        let folder = self.store.layout().products(&place.instrument, &place.ob);
+    /// Returns the folder of a product and the key of its proof.
+    fn places(&self, product: &SealedProduct, place: &Destination) -> (String, String) {
+        let layout = self.store.layout();
+        let (folder, ledger) = match place {
+            Destination::Products { instrument, ob } => {
+                (layout.products(instrument, ob), layout.ledger(instrument, ob))
+            }
+            Destination::Calib { instrument } => (layout.calib(instrument), layout.ledger(instrument, MASTERS)),
+        };
+        (folder, format!("{ledger}/{}.json", product.name))
+    }
+
+    fn items(product: &SealedProduct, folder: &str) -> Vec<Item> {
         let item = |name: &str, location: &str, digest: &Digest, size_bytes: u64| Item {
             name: name.to_owned(),
             location: location.to_owned(),
@@ -86,6 +102,7 @@ impl ObjectTransport {
         let companions = product
             .companions
             .iter()
+            .filter(|it| it.category != PROVENANCE)
             .map(|it| item(&it.name, &it.location, &it.digest, it.size_bytes));
         let main = item(&product.name, &product.location, &product.digest, product.size_bytes);
         companions.chain([main]).collect()
@@ -131,6 +148,13 @@ impl ObjectTransport {
         Ok(missing)
     }
 
+    /// Tells whether what is there under the name of a master holds the same data, by its proof.
+    async fn has_same_data(&self, product: &SealedProduct, proof_key: &str) -> bool {
+        let proof = self.store.read(proof_key).await.ok();
+        let proof: Option<Proof> = proof.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        proof.is_some_and(|proof| proof.is_of_same_data(product))
+    }
+
     /// Stages files.
     async fn stage(&self, items: Vec<Item>) -> Result<Vec<(Item, Staged)>, IngestError> {
         let mut staged: Vec<(Item, Staged)> = Vec::new();
@@ -149,6 +173,33 @@ impl ObjectTransport {
         }
         Ok(staged)
     }
+}
+
+/// Reads the record that goes with a master.
+async fn provenance(product: &SealedProduct) -> Result<Option<serde_json::Value>, IngestError> {
+    let Some(record) = product
+        .companions
+        .iter()
+        .find(|companion| companion.category == PROVENANCE)
+    else {
+        return Ok(None);
+    };
+    let damaged = |reason: String| IngestError::Damaged {
+        name: product.name.clone(),
+        location: record.location.clone(),
+        reason,
+    };
+    let bytes = tokio::fs::read(&record.location)
+        .await
+        .map_err(|error| damaged(error.to_string()))?;
+    let mut hasher = Hasher::default();
+    hasher.update(&bytes);
+    if hasher.finish() != (record.digest.clone(), record.size_bytes) {
+        return Err(damaged("it is not what was sealed".to_owned()));
+    }
+    serde_json::from_slice(&bytes)
+        .map(Some)
+        .map_err(|error| damaged(error.to_string()))
 }
 
 /// Clears the staging area of everything that belongs to a product, leavings of killed tries included.
@@ -241,22 +292,31 @@ impl Ingestor for ObjectTransport {
 
     async fn ingest(&self, product: &SealedProduct, options: IngestOptions) -> Result<IngestReceipt, IngestError> {
         let place = examine(product)?;
-        let items = self.items(product, &place);
+        let (folder, proof_key) = self.places(product, &place);
+        let items = Self::items(product, &folder);
         let Some(main) = items.last().cloned() else {
             return Err(IngestError::Refused {
                 name: product.name.clone(),
                 faults: vec!["it has no file".to_owned()],
             });
         };
-        let missing = self.missing(items.clone()).await?;
+        let missing = match self.missing(items.clone()).await {
+            Err(IngestError::Conflict { present, .. }) if self.has_same_data(product, &proof_key).await => {
+                let receipt = self.receipt(product, &main.key, IngestStatus::AlreadyPresent);
+                return Ok(IngestReceipt {
+                    digest: present,
+                    ..receipt
+                });
+            }
+            missing => missing?,
+        };
         if options.dry_run {
             return Ok(self.receipt(product, &main.key, IngestStatus::DryRun));
         }
         let was_present = missing.iter().all(|item| item.key != main.key);
+        let mut proof = Proof::of(product);
+        proof.provenance = provenance(product).await?;
         let staged = self.stage(missing).await?;
-        let folder = self.store.layout().ledger(&place.instrument, &place.ob);
-        let proof_key = format!("{folder}/{}.json", product.name);
-        let proof = Proof::of(product);
         let (store, main_key) = (self.store.clone(), main.key.clone());
         let landed = land(async move {
             let published = publish(&store, &staged, &main_key).await;

@@ -159,6 +159,8 @@ pub struct IngestReceipt {
 /// # Contract
 /// * idempotent by content digest: a second delivery returns `AlreadyPresent`;
 /// * same name with another digest is `Conflict` unless the options ask for a new version;
+/// * a master (`MASTER_CATEGORY`) is the same master if its data are the same (`DATAMD5`): made again, it differs in the
+///   cards that tell when, and is `AlreadyPresent` with the digest of what is there;
 /// * `check` accepts or refuses without side effects and lists all faults at once; `dry_run` writes nothing;
 /// * dropping the future leaves either the whole product or nothing visible.
 #[async_trait]

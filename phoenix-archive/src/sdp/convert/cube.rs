@@ -7,7 +7,7 @@ use super::{ConvertInput, Converted, Faults, companions, extension, name, primar
 use crate::sdp::names;
 
 /// Brings a cube and its white-light image into the standard's form.
-pub(super) fn convert(input: &ConvertInput<'_>, faults: &mut Faults) -> Option<Converted> {
+pub(super) fn convert(input: &ConvertInput<'_>, faults: &mut Faults) -> Converted {
     let delivery = input.delivery;
     let exposures = Exposures::gather(input, faults);
     let name = name(input, &delivery.name_code, &delivery.name_suffix, &exposures, faults);
@@ -34,7 +34,7 @@ pub(super) fn convert(input: &ConvertInput<'_>, faults: &mut Faults) -> Option<C
             name: white_name,
         });
     }
-    Some(Converted {
+    Converted {
         product: Product {
             tag: input.product.tag.clone(),
             name,
@@ -42,7 +42,7 @@ pub(super) fn convert(input: &ConvertInput<'_>, faults: &mut Faults) -> Option<C
             hdus,
         },
         companions,
-    })
+    }
 }
 
 /// Returns the size of an image `(y, x)`.

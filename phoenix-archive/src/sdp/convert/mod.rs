@@ -123,7 +123,7 @@ impl Faults {
 pub fn convert(input: &ConvertInput<'_>) -> Result<Converted, ConvertError> {
     let mut faults = Faults::default();
     let converted = match Family::of(&input.delivery.category) {
-        Some(Family::Cube) => cube::convert(input, &mut faults),
+        Some(Family::Cube) => Some(cube::convert(input, &mut faults)),
         Some(Family::Spectrum) => spectrum::convert(input, &mut faults),
         _ => {
             faults.add(format!("there is no conversion to {}", input.delivery.category));

@@ -2,5 +2,6 @@
 
 mod contract;
 mod faults;
+mod masters;
 mod s3;
 mod sealed;

@@ -264,10 +264,11 @@ fn values(hdu: &Hdu) -> Option<ColumnData> {
 
 /// A keyword of an image, which may stand in the primary header where the image is the primary one.
 fn axis_of(product: &Product, hdu: &Hdu) -> Result<Axis, String> {
-    Axis::from_header(&hdu.header).or_else(|reason| match hdu.header.contains("CRVAL1") {
-        true => Err(reason),
-        false => Axis::from_header(&product.header),
-    })
+    if hdu.header.contains("CRVAL1") {
+        Axis::from_header(&hdu.header)
+    } else {
+        Axis::from_header(&product.header)
+    }
 }
 
 fn unit_in<'a>(own: &'a Header, primary: &'a Header) -> &'a str {

@@ -19,7 +19,7 @@ pub(super) struct Survey {
 /// Measures a spectrum.
 ///
 /// # References
-/// ESO-044286 version 8, Table 8: WAVELMIN, WAVELMAX bound the valid signal, SPEC_BIN is the mean bin, SNR the median
+/// ESO-044286 version 8, Table 8: `WAVELMIN`, `WAVELMAX` bound the valid signal, `SPEC_BIN` is the mean bin, `SNR` the median
 /// signal to noise per pixel over the elements of good quality.
 pub(super) fn survey(spectrum: &Spectrum, faults: &mut Faults) -> Option<Survey> {
     let wave_nm = spectrum.wave_nm();
