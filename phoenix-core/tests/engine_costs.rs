@@ -1,5 +1,5 @@
 //! What is learned from earlier runs, what is told before a run, and what is tried again.
-#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, clippy::float_cmp)]
 
 mod support;
 
@@ -15,7 +15,7 @@ use phoenix_core::error::Status;
 use phoenix_core::frame::FrameRef;
 use phoenix_core::id::JobId;
 use phoenix_core::plan::{InputSource, Plan, PlannedJob, Readiness, Resources, Usage};
-use phoenix_core::traits::{CostKind, CostRow, CostStore, Outcome, RecipeError, SinkError};
+use phoenix_core::traits::{CostKind, CostRow, CostStore, JobStore, Outcome, RecipeError, SinkError};
 use proptest::prelude::*;
 use support::{Bench, Fake, frame, night, plan};
 
@@ -73,6 +73,7 @@ fn plan_of(jobs: Vec<PlannedJob>) -> Plan {
         label: String::new(),
         jobs,
         left_out: Vec::new(),
+        overlays: Vec::new(),
     }
 }
 
@@ -118,6 +119,10 @@ fn a_job_that_was_ended_for_want_of_memory_teaches_about_memory_alone() {
     failed.is_success = false;
     let expected = Expectation::learned(&job("j", &[], 200), "A", &[failed]);
     assert_eq!((expected.resources.memory_bytes, expected.wall_s), (1200, None));
+    let mut early = row("A", 200, 1.0, 6);
+    early.is_success = false;
+    let expected = Expectation::learned(&job("j", &[], 200), "A", &[early]);
+    assert_eq!(expected.resources.memory_bytes, 1000);
 }
 
 proptest! {
@@ -301,4 +306,23 @@ fn a_job_that_needs_more_memory_than_declared_gets_it_and_the_next_run_knows() {
     let recorded = costs.costs(&"fake_dark".into(), "fake", 20).unwrap();
     assert_eq!(recorded.len() as u32, tries.load(Ordering::Relaxed));
     assert!(recorded[0].is_success && recorded[0].wall_s >= 0.0);
+}
+
+#[test]
+fn products_of_another_software_do_not_stand_for_ours() {
+    let engine = Fake::new().engine();
+    let bench = Bench::default();
+    let plan = plan(&engine, night());
+    bench.run(&engine, &plan);
+    let dark = JobId::from("DARK.900:fake_dark");
+    let mut record = bench.jobs.get(&dark).unwrap().unwrap();
+    assert_eq!(record.pipeline.as_deref(), Some("fake/1"));
+    record.pipeline = Some("fake/0.9".into());
+    bench.jobs.put(&record).unwrap();
+    let again = bench.run(&engine, &plan);
+    assert!(matches!(again.job(&dark).unwrap().end, JobOutcome::Skipped { .. }));
+    record.pipeline = Some("muse/2.8.7".into());
+    bench.jobs.put(&record).unwrap();
+    let again = bench.run(&engine, &plan);
+    assert_eq!(again.job(&dark).unwrap().end, JobOutcome::Done);
 }

@@ -129,7 +129,7 @@ fn cancelling_ends_the_whole_process_group() {
     let canceller = thread::spawn({
         let note = note.clone();
         move || {
-            while fs::read_to_string(&note).is_ok_and(|text| text.ends_with('\n')) == false {
+            while !fs::read_to_string(&note).is_ok_and(|text| text.ends_with('\n')) {
                 thread::sleep(Duration::from_millis(5));
             }
             cancel.cancel();

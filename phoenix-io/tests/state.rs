@@ -13,8 +13,8 @@ use phoenix_core::id::JobId;
 use phoenix_core::plan::{Plan, PlannedJob, Readiness, Resources, Usage};
 use phoenix_core::product::StoredProduct;
 use phoenix_core::traits::{
-    Grade, Halt, IngestReceipt, IngestStatus, JobRecord, JobStore, Ledger, LedgerEntry, QcHeading, QcReport, QcRow,
-    QcStore, Stage, StateError, TrendLookup,
+    CostKind, CostRow, CostStore, Grade, Halt, IngestReceipt, IngestStatus, JobRecord, JobStore, Ledger, LedgerEntry,
+    QcHeading, QcReport, QcRow, QcStore, Stage, StateError, TrendLookup,
 };
 use phoenix_core::unit::Mjd;
 use phoenix_io::{RunLock, SqliteState};
@@ -46,6 +46,7 @@ fn record(job: &str) -> JobRecord {
             cpu_s: Some(2.5),
             peak_bytes: Some(1 << 30),
         },
+        pipeline: Some("muse/2.8.7".into()),
     }
 }
 
@@ -70,6 +71,7 @@ fn plan(jobs: &[&str]) -> Plan {
             })
             .collect(),
         left_out: Vec::new(),
+        overlays: Vec::new(),
     }
 }
 
@@ -137,6 +139,35 @@ proptest! {
         state.put(&record).unwrap();
         prop_assert_eq!(state.get(&JobId::from(job.as_str())).unwrap(), Some(record));
     }
+}
+
+#[test]
+fn the_latest_costs_of_each_setup_are_told_and_old_ones_are_forgotten() {
+    let state = SqliteState::open(":memory:").unwrap();
+    let row = |setup: &str, n: u32| CostRow {
+        job: format!("j{n}").into(),
+        kind: CostKind {
+            recipe: "muse_bias".into(),
+            software: "muse".into(),
+            setup: setup.into(),
+        },
+        input_bytes: u64::from(n),
+        threads: 2,
+        wall_s: f64::from(n),
+        usage: Usage {
+            cpu_s: None,
+            peak_bytes: Some(1 << 40),
+        },
+        is_success: n % 2 == 0,
+    };
+    for n in 0..250 {
+        state.record_cost(&row("A", n)).unwrap();
+    }
+    state.record_cost(&row("B", 1)).unwrap();
+    let costs = state.costs(&"muse_bias".into(), "muse", 3).unwrap();
+    assert_eq!(costs, [row("B", 1), row("A", 249), row("A", 248), row("A", 247)]);
+    assert_eq!(state.costs(&"muse_bias".into(), "muse", 1000).unwrap().len(), 201);
+    assert!(state.costs(&"muse_bias".into(), "phoenix", 3).unwrap().is_empty());
 }
 
 #[test]

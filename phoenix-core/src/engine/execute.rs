@@ -230,7 +230,9 @@ impl Run<'_> {
             }
             End::Failed { record, error, wall_s } => {
                 let text = with_sources(&error);
-                self.engine.learn(job, share, wall_s, record.usage, false);
+                if matches!(error, RecipeError::Memory { .. }) {
+                    self.engine.learn(job, share, wall_s, record.usage, false);
+                }
                 let verdict = self.engine.retry.judge(&error, tries, share, self.engine.budget);
                 let Verdict::Final(status) = verdict else {
                     return self.try_again(index, job, verdict, tries, &text);

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use super::bind::product_ref;
-use super::{Engine, RunIo, is_interrupted, is_processed, processed, same_work, state};
+use super::{Engine, RunIo, is_interrupted, is_processed, processed, same_software, same_work, state};
 use crate::frame::FrameRef;
 use crate::id::JobId;
 use crate::observe::Event;
@@ -143,6 +143,11 @@ impl Work<'_> {
                 .earlier
                 .and_then(|plan| plan.job(&self.job.id))
                 .is_some_and(|earlier| same_work(earlier, self.job))
+            && self
+                .engine
+                .instrument
+                .recipe(&self.job.task)
+                .is_none_or(|recipe| same_software(record, &recipe.spec_dyn().pipeline))
             && record.products.iter().all(|product| {
                 let frame = product_ref(&self.job.id, product);
                 self.io
@@ -160,6 +165,7 @@ impl Work<'_> {
             .ok_or_else(|| RecipeError::Inputs {
                 reason: format!("task {} has no recipe", self.job.task),
             })?;
+        job_record.pipeline = Some(recipe.spec_dyn().pipeline.clone());
         let frames = self.bind()?;
         let mut provenance = self.provenance(recipe.spec_dyn(), &frames);
         if is_interrupted(found)
@@ -167,7 +173,10 @@ impl Work<'_> {
         {
             return Ok(Made::Before(committed));
         }
-        *job_record = state::fetched(job_record);
+        *job_record = JobRecord {
+            pipeline: job_record.pipeline.take(),
+            ..state::fetched(job_record)
+        };
         self.io.jobs.put(job_record).map_err(Fault::State)?;
         let made = self.run(recipe, &frames, &mut provenance, &mut job_record.usage);
         let (products, outcome) = made?;

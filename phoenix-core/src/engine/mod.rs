@@ -41,7 +41,9 @@ pub use memory::{MemoryCosts, MemoryJobs};
 pub use report::{CostReport, JobCost, JobOutcome, JobReport, RunReport};
 pub use retry::{Retry, Verdict};
 pub use schedule::{Admitted, PATIENCE, Schedule};
-pub use state::{blocked, failed, fetched, is_interrupted, is_processed, processed, restarted, same_software, same_work};
+pub use state::{
+    blocked, failed, fetched, is_interrupted, is_processed, processed, restarted, same_software, same_work,
+};
 
 use crate::cancel::CancelToken;
 use crate::header::OverlayBook;

@@ -13,6 +13,15 @@ pub fn same_work(one: &PlannedJob, other: &PlannedJob) -> bool {
     one.task == other.task && one.recipe == other.recipe && one.inputs == other.inputs && one.params == other.params
 }
 
+/// Tells whether products were made by this software, whatever its version: a product of ESO's pipeline does not stand
+/// for one of PHOENIX, nor the other way round.
+///
+/// A record that does not say who made its products is taken at its word.
+pub fn same_software(record: &JobRecord, pipeline: &str) -> bool {
+    let family = |pipeline: &str| pipeline.split('/').next().unwrap_or_default().to_owned();
+    (record.pipeline.as_deref()).is_none_or(|made_by| family(made_by) == family(pipeline))
+}
+
 /// Tells whether products were made and recorded.
 pub fn is_processed(record: &JobRecord) -> bool {
     record.stage >= Stage::Processed
@@ -44,7 +53,7 @@ pub fn fetched(record: &JobRecord) -> JobRecord {
 
 /// Returns the record of a job whose products are in their place.
 ///
-/// What it took from the machine stands in the record that began it.
+/// What it took from the machine and who ran it stand in the record that began it.
 #[must_use]
 pub fn processed(record: &JobRecord, products: Vec<StoredProduct>, caveats: Vec<Caveat>, wall_s: f64) -> JobRecord {
     JobRecord {
@@ -57,6 +66,7 @@ pub fn processed(record: &JobRecord, products: Vec<StoredProduct>, caveats: Vec<
         outputs: Vec::new(),
         wall_s,
         usage: record.usage,
+        pipeline: record.pipeline.clone(),
     }
 }
 

@@ -118,6 +118,9 @@ pub struct JobRecord {
     /// What processing took from the machine.
     #[serde(default, skip_serializing_if = "Usage::is_unknown")]
     pub usage: Usage,
+    /// The software that made the products, e.g. `muse/2.8.7`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pipeline: Option<String>,
 }
 
 impl JobRecord {
@@ -133,6 +136,7 @@ impl JobRecord {
             outputs: Vec::new(),
             wall_s: 0.0,
             usage: Usage::default(),
+            pipeline: None,
         }
     }
 }

@@ -117,13 +117,17 @@ impl Installation {
         if let Some(recipe) = known.get(id) {
             return Ok(recipe.clone());
         }
-        let page = self.ask(&["--man-page".into(), id.as_str().into()])?.0;
-        let (said, config) = self.ask(&[format!("--create-config={CONFIG}").into(), id.as_str().into()])?;
+        // One start of the program answers both; it loads every recipe that is installed.
+        let create_config = || format!("--create-config={CONFIG}").into();
+        let (page, mut config) = self.ask(&["--man-page".into(), create_config(), id.as_str().into()])?;
+        if config.is_none() {
+            config = self.ask(&[create_config(), id.as_str().into()])?.1;
+        }
         let parameters = config
             .and_then(|text| serde_json::from_str(&text).ok())
             .ok_or_else(|| EsorexError::Unusable {
                 program: self.program.clone(),
-                reason: format!("it does not list the parameters of {id} as JSON: {}", said.trim()),
+                reason: format!("it does not list the parameters of {id} as JSON"),
             })?;
         let recipe = Arc::new(InstalledRecipe {
             id: id.clone(),

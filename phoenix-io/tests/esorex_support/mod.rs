@@ -39,18 +39,19 @@ for word in "$@"; do case "$word" in
   --version) echo "     ***** ESO Recipe Execution Tool, version 3.13.6  *****"; echo
     echo "Libraries used: CPL = 7.2.3, CFITSIO = 4.2.0"; exit 0;;
   --recipes) echo "List of Available Recipes :"; echo; echo "  fake_bias             : Make a bias."; exit 0;;
-  --man-page) printf 'RELEASE\n  fake_bias -- version 1.2.3\n\nLICENSE\n  This file is part of the FAKE Pipeline\n'; exit 0;;
+  --man-page) printf 'RELEASE\n  fake_bias -- version 1.2.3\n\nLICENSE\n  This file is part of the FAKE Pipeline\n'; ANSWERED=1;;
   --create-config=*) cat > "${{word#*=}}" <<'JSON'
 [{{"name": "f.b.nifu", "value": 0, "valtype": "int", "partype": "range", "valmin": -1, "valmax": 24,
   "display_name": "nifu", "description": "the unit", "recipe": "fake_bias"}}]
 JSON
-    exit 0;;
+    ANSWERED=1;;
   --output-dir=*) OUT=${{word#*=}};;
   --products-sof=*) LIST=${{word#*=}};;
   --log-dir=*) LOGDIR=${{word#*=}};;
   --nifu=*) OPTIONS="$OPTIONS $word";;
   *.sof) SOF=$word;;
 esac; done
+if [ -n "$ANSWERED" ]; then exit 0; fi
 echo "[ INFO  ] fake_bias: begins with$OPTIONS and $OMP_NUM_THREADS threads"
 echo "12:00:00 [ INFO  ] fake_bias: [tid=000] begins" > "$LOGDIR/esorex.log"
 {deed}

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
+use phoenix_core::association::{CalibPool, SlotExplained};
+use phoenix_core::dataset::Dataset;
 use phoenix_core::header::Header;
 use phoenix_core::id::{InstrumentId, Tag, TaskId};
 use phoenix_core::traits::{
-    Associator, DatasetSelector, DeliverySpec, Ingestor, Instrument, QcScorer, RecipeDyn, RecipeSpec,
+    AssociateError, Associator, DatasetSelector, DeliverySpec, Ingestor, Instrument, QcScorer, RecipeDyn, RecipeSpec,
 };
 use phoenix_io::{EsorexError, EsorexRecipe, Installation};
 
@@ -150,6 +152,10 @@ impl Instrument for Backed {
 
     fn outlined(&self) -> Vec<TaskId> {
         known_tasks(self.inner.as_ref())
+    }
+
+    fn explain(&self, dataset: &Dataset, pool: &CalibPool<'_>) -> Option<Result<Vec<SlotExplained>, AssociateError>> {
+        self.inner.explain(dataset, pool)
     }
 
     fn scorer(&self, tag: &Tag) -> Option<&dyn QcScorer> {

@@ -76,6 +76,11 @@ impl BackendSettings {
         }
     }
 
+    /// Tells whether nothing but PHOENIX's own recipes is asked for.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// Sets the backend of one task.
     #[must_use]
     pub fn with_task(mut self, task: impl Into<TaskId>, backend: Backend) -> Self {
