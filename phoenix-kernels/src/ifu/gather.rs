@@ -121,7 +121,6 @@ struct Rows {
     /// Filled only where an exposure has a weight column.
     weight: Vec<f32>,
     bits: Vec<u8>,
-    plane: Vec<i32>,
     /// Number of the cell; that behind the last for a row which is left out.
     key: Vec<u32>,
 }
@@ -141,7 +140,6 @@ impl Rows {
                 column.resize(n, 0.0);
             }
             self.bits.resize(n, 0);
-            self.plane.resize(n, 0);
             self.key.resize(n, 0);
         }
         if has_weight && self.weight.len() < n {
@@ -155,6 +153,8 @@ impl Rows {
 pub struct GatherWork {
     buffer: RowBuffers,
     planes: Vec<i32>,
+    /// Planes of the rows that were kept.
+    kept_planes: Vec<i32>,
     cells: [Vec<i32>; 2],
     rows: Rows,
     /// End of the rows that share one weight, and that weight; `None` where each row has its own.
@@ -224,7 +224,7 @@ impl<M: Math> GatherRequest<M> {
             };
             let place = Placement {
                 cells: [i, j],
-                plane: &rows.plane[part.clone()],
+                plane: &work.kept_planes,
                 values: [
                     &rows.data[part.clone()],
                     &rows.stat[part.clone()],
@@ -271,6 +271,7 @@ impl<M: Math> GatherRequest<M> {
         let GatherWork {
             buffer,
             planes,
+            kept_planes,
             cells,
             rows: kept,
             ..
@@ -278,6 +279,7 @@ impl<M: Math> GatherRequest<M> {
         read(n, exposure.rows, rows, columns, buffer)?;
         self.locator.planes(&mut buffer.lambda, self.lambda_range, planes);
         let first = kept.n;
+        kept_planes.clear();
         kept.reserve(planes.len(), has_weight);
         let last = self.naxis[2] as i32 - 1;
         let (low, high) = (window.start as i32, window.end as i32);
@@ -297,7 +299,7 @@ impl<M: Math> GatherRequest<M> {
                 kept.lambda[to.clone()].copy_from_slice(&buffer.lambda[row..run]);
                 kept.data[to.clone()].copy_from_slice(&buffer.data[row..run]);
                 kept.stat[to.clone()].copy_from_slice(&buffer.stat[row..run]);
-                kept.plane[to.clone()].copy_from_slice(&planes[row..run]);
+                kept_planes.extend_from_slice(&planes[row..run]);
                 if has_weight {
                     kept.weight[to.clone()].copy_from_slice(&buffer.weight[row..run]);
                 }

@@ -11,9 +11,9 @@ use crate::math::Math;
 use crate::{Hooks, KernelError};
 use std::ops::Range;
 
-/// Bytes of the buffers for each row: as it is read (five numbers, plane, key, bits) and as it is sorted (record,
+/// Bytes of the buffers for each row: as it is read (five numbers, key, bits) and as it is sorted (record,
 /// bits, sample).
-pub(super) const BYTES_PER_ROW: usize = 7 * 4 + 1 + size_of::<Record>() + 1 + 4;
+pub(super) const BYTES_PER_ROW: usize = 6 * 4 + 1 + size_of::<Record>() + 1 + 4;
 /// Bytes for each cell: where its rows begin.
 pub(super) const BYTES_PER_CELL: usize = 4;
 /// Bytes for each voxel: value and variance.
