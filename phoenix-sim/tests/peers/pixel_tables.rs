@@ -1,13 +1,5 @@
 //! ESO's recipes take the simulated tables and find the sky that was put in.
 
-#![allow(
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test that cannot write its files or run its peer has nothing to go on with"
-)]
-
-mod support;
-
 use std::sync::Arc;
 
 use phoenix_core::unit::Mjd;
@@ -22,6 +14,8 @@ use phoenix_sim::psf::Moffat;
 use phoenix_sim::scene::Scene;
 use phoenix_sim::truth::{Contribution, Expectation};
 use phoenix_testkit::peers;
+
+use crate::support;
 
 const CENTRE: SkyPoint = SkyPoint {
     ra_deg: 201.3663,
