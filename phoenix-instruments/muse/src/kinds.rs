@@ -1,6 +1,11 @@
-//! Which kind of frame a MUSE file is, from its header keys.
+//! Which kind of frame a MUSE file is: what the rule book says of its header.
+
+use std::sync::LazyLock;
 
 use phoenix_core::frame::{Category, Frame};
+use phoenix_core::header::{Key, Value};
+use phoenix_core::id::Tag;
+use phoenix_core::rules::{KeyId, RuleBook, RuleError};
 
 /// Instrument modes that this backend knows.
 /// Source: ESO MUSE user manual, observing modes; spelled as `INS.MODE`.
@@ -13,95 +18,59 @@ pub const MODES: [&str; 6] = [
     "NFM-AO-E",
 ];
 
-/// Kinds of pipeline product by `PRO.CATG`, with what they are to the line.
-/// Source: recipe manual pages of the MUSE pipeline 2.8.7 and its shipped rule file.
-const PRODUCTS: [(&str, Category); 42] = [
-    ("PIXTABLE_REDUCED", Category::Science),
-    ("PIXTABLE_POSITIONED", Category::Product),
-    ("PIXTABLE_COMBINED", Category::Product),
-    ("PIXTABLE_OBJECT", Category::Product),
-    ("PIXTABLE_SKY", Category::Product),
-    ("PIXTABLE_STD", Category::Product),
-    ("PIXTABLE_ASTROMETRY", Category::Product),
-    ("DATACUBE_FINAL", Category::Product),
-    ("DATACUBE_STD", Category::Product),
-    ("IMAGE_FOV", Category::Product),
-    ("OBJECT_RESAMPLED", Category::Product),
-    ("SOURCE_LIST", Category::Product),
-    ("PREVIEW_FOV", Category::Product),
-    ("EXPOSURE_MAP", Category::Product),
-    ("OFFSET_LIST", Category::Master),
-    ("FILTER_LIST", Category::Master),
-    ("OUTPUT_WCS", Category::Master),
-    ("MASTER_BIAS", Category::Master),
-    ("MASTER_DARK", Category::Master),
-    ("MASTER_FLAT", Category::Master),
-    ("TRACE_TABLE", Category::Master),
-    ("WAVECAL_TABLE", Category::Master),
-    ("LSF_PROFILE", Category::Master),
-    ("GEOMETRY_TABLE", Category::Master),
-    ("TWILIGHT_CUBE", Category::Master),
-    ("BADPIX_TABLE", Category::Master),
-    ("NONLINEARITY_GAIN", Category::Master),
-    ("VIGNETTING_MASK", Category::Master),
-    ("LINE_CATALOG", Category::Master),
-    ("EXTINCT_TABLE", Category::Master),
-    ("STD_FLUX_TABLE", Category::Master),
-    ("STD_RESPONSE", Category::Master),
-    ("STD_TELLURIC", Category::Master),
-    ("STD_FLUXES", Category::Product),
-    ("TELLURIC_REGIONS", Category::Master),
-    ("SKY_LINES", Category::Master),
-    ("SKY_CONTINUUM", Category::Master),
-    ("SKY_MASK", Category::Master),
-    ("ASTROMETRY_REFERENCE", Category::Master),
-    ("ASTROMETRY_WCS", Category::Master),
-    ("RAMAN_LINES", Category::Master),
-    ("AUTOCAL_FACTORS", Category::Master),
-];
+/// The rule book of MUSE.
+pub const RULES: &str = include_str!("../rules/muse.oca");
 
-/// Names a frame's kind; `None` if it is no MUSE file or of no known kind.
-pub fn classify(frame: &Frame) -> Option<(&'static str, Category)> {
-    let header = &frame.header;
-    if header.str("INSTRUME").ok()? != "MUSE" {
-        return None;
-    }
-    if let Ok(catg) = header.str("PRO.CATG") {
-        return PRODUCTS.into_iter().find(|(tag, _)| *tag == catg);
-    }
-    let catg = header.str("DPR.CATG").ok()?;
-    let kind = header.str("DPR.TYPE").unwrap_or_default();
-    if catg == "ACQUISITION" || catg == "TEST" || catg == "TECHNICAL" {
-        return Some(("OTHER", Category::Other));
-    }
-    if header.str("DPR.TECH").unwrap_or_default() != "IFU" {
-        return None;
-    }
-    raw(catg, kind, header.str("TPL.ID").unwrap_or_default())
+/// The rule book made ready, with the keys that hold what it says of a frame.
+#[derive(Debug)]
+pub struct Kinds {
+    book: RuleBook,
+    tag: KeyId,
+    category: KeyId,
 }
 
-/// Kinds of raw frame. The more special kind stands first: `WAVE,LSF` is no `WAVE`, `FLAT,LAMP,ILLUM` no `FLAT,LAMP`.
-fn raw(catg: &str, kind: &str, template: &str) -> Option<(&'static str, Category)> {
-    let has = |part: &str| kind.contains(part);
-    let calib = catg == "CALIB";
-    let found = match kind {
-        "BIAS" if calib => ("BIAS", Category::RawCalib),
-        "DARK" if calib => ("DARK", Category::RawCalib),
-        "STD" if calib => ("STD", Category::RawCalib),
-        "ASTROMETRY" if calib => ("ASTROMETRY", Category::RawCalib),
-        "OBJECT" if catg == "SCIENCE" => ("OBJECT", Category::Science),
-        "SKY" if calib || catg == "SCIENCE" => ("SKY", Category::Science),
-        _ if calib && has("WAVE") && has("MASK") => ("MASK", Category::RawCalib),
-        _ if calib && has("WAVE") && has("LSF") => ("ARC_LSF", Category::RawCalib),
-        _ if calib && has("WAVE") => ("ARC", Category::RawCalib),
-        _ if calib && has("FLAT") && has("SKY") => ("SKYFLAT", Category::RawCalib),
-        _ if calib && has("FLAT") && has("ILLUM") || template.ends_with("fm_cal_illum") => {
-            ("ILLUM", Category::RawCalib)
-        }
-        _ if calib && has("FLAT") && has("LAMP") && !has("LINEARITY") => ("FLAT", Category::RawCalib),
-        _ => return None,
-    };
-    Some(found)
+static KINDS: LazyLock<Result<Kinds, RuleError>> = LazyLock::new(|| {
+    let mut book = RuleBook::parse(RULES)?;
+    let [tag, category] = ["DO.CATG", "CATG"].map(|key| book.intern(&Key::new(key)));
+    Ok(Kinds { book, tag, category })
+});
+
+impl Kinds {
+    /// Returns the rule book.
+    ///
+    /// # Errors
+    /// If its text is wrong.
+    pub fn get() -> Result<&'static Self, RuleError> {
+        KINDS.as_ref().map_err(Clone::clone)
+    }
+
+    /// Returns the rules.
+    pub fn book(&self) -> &RuleBook {
+        &self.book
+    }
+
+    /// Names a frame's kind; `None` if it is no MUSE file or of no known kind.
+    pub fn classify(&self, frame: &Frame) -> Option<(Tag, Category)> {
+        let (record, _) = self.book.classify(&frame.header);
+        let tag = record.get(self.tag)?.as_str()?.into();
+        let category = match record.get(self.category).and_then(Value::as_str) {
+            Some("SCIENCE") => Category::Science,
+            Some("MASTER") => Category::Master,
+            Some("PRODUCT") => Category::Product,
+            Some(_) => Category::Other,
+            None => match frame.header.str("DPR.CATG") {
+                Ok("SCIENCE") => Category::Science,
+                Ok("CALIB") => Category::RawCalib,
+                _ => Category::Other,
+            },
+        };
+        Some((tag, category))
+    }
+}
+
+/// Names a frame's kind; `None` if it is no MUSE file or of no known kind.
+pub fn classify(frame: &Frame) -> Option<(Tag, Category)> {
+    Kinds::get().ok()?.classify(frame)
 }
 
 /// Coordinate state of a pixel table as its primary header tells it.
@@ -137,11 +106,34 @@ impl TableState {
 
 #[cfg(test)]
 mod tests {
-    use super::raw;
+    use phoenix_core::frame::Frame;
+    use phoenix_core::header::Header;
+
+    use super::classify;
+
+    fn tag(kind: &str, template: &str) -> Option<String> {
+        let mut header = Header::new();
+        for (key, value) in [
+            ("INSTRUME", "MUSE"),
+            ("DPR.CATG", "CALIB"),
+            ("DPR.TYPE", kind),
+            ("DPR.TECH", "IFU"),
+            ("TPL.ID", template),
+        ] {
+            header.set(key, value, "");
+        }
+        let frame = Frame {
+            id: "F".into(),
+            location: "F.fits".into(),
+            header,
+            size_bytes: None,
+        };
+        classify(&frame).map(|(tag, _)| tag.to_string())
+    }
 
     #[test]
     fn the_special_kind_wins_over_the_general_one() {
-        for (kind, tag) in [
+        for (kind, expected) in [
             ("WAVE", "ARC"),
             ("WAVE,LSF", "ARC_LSF"),
             ("WAVE,MASK", "MASK"),
@@ -150,8 +142,9 @@ mod tests {
             ("FLAT,SKY", "SKYFLAT"),
             ("BIAS", "BIAS"),
         ] {
-            assert_eq!(raw("CALIB", kind, "").map(|(tag, _)| tag), Some(tag), "{kind}");
+            assert_eq!(tag(kind, "").as_deref(), Some(expected), "{kind}");
         }
-        assert_eq!(raw("CALIB", "OBJECT", ""), None);
+        assert_eq!(tag("FLAT,LAMP", "MUSE_wfm_cal_illum").as_deref(), Some("ILLUM"));
+        assert_eq!(tag("OBJECT", ""), None);
     }
 }

@@ -144,7 +144,7 @@ fn damage(member: &ClassifiedFrame) -> Option<String> {
 
 impl DatasetSelector for MuseSelector {
     fn classify(&self, frame: &Frame) -> Result<Option<(Tag, Category)>, SelectError> {
-        Ok(kinds::classify(frame).map(|(tag, category)| (tag.into(), category)))
+        Ok(kinds::classify(frame))
     }
 
     fn select(&self, frames: &[ClassifiedFrame], request: &Selection) -> Result<Selected, SelectError> {
