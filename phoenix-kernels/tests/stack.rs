@@ -5,7 +5,7 @@
 
 use phoenix_kernels::ifu::{
     Columns, CoordinateState, CosmicKind, CosmicOptions, CubeGrid, Exposure, GridRequest, Limits, PixelRows,
-    PixelTable, Resample, RowBuffers, SliceDirection, SpectralAxis, Stack, StackOptions, StackStats,
+    PixelTable, Resample, RowBuffers, RowId, Slab, SliceDirection, SpectralAxis, Stack, StackOptions, StackStats,
     spectral::SpectralWcs,
 };
 use phoenix_kernels::{Hooks, KernelError, Numerics};
@@ -241,6 +241,45 @@ fn injected_cosmic_rays_are_found() {
         stats.rejected
     );
     assert!(data.iter().all(|v| v.is_nan() || *v < 100.0));
+}
+
+#[test]
+fn slabs_name_each_rejected_row_once_whatever_the_window() {
+    let is_hit = |i: usize, j: usize, l: usize| (i + 5 * j + 11 * l).is_multiple_of(61);
+    let value = |i: usize, j: usize, l: usize, r: &mut Random| {
+        if is_hit(i, j, l) { 1000.0 } else { r.normal() as f32 }
+    };
+    let tables = [
+        exposure(7, 0.0, noise),
+        exposure(8, 0.25, value),
+        exposure(9, -0.4, noise),
+    ];
+    let exposures = [view(&tables[0]), view(&tables[1]), view(&tables[2])];
+    let truth: Vec<RowId> = (0..)
+        .zip(&tables[1].columns().data)
+        .filter(|(_, v)| **v > 900.0)
+        .map(|(row, _)| RowId { exposure: 1, row })
+        .collect();
+    let mut options = options(Numerics::Phoenix, Resample::Drizzle);
+    options.trace = true;
+    let mut lists = Vec::new();
+    for planes in [1, 3, 20] {
+        let stack = Stack::plan(&exposures, &automatic(), &options, &Hooks::none())
+            .unwrap()
+            .with_window_planes(planes);
+        let mut found = Vec::new();
+        let mut take = |slab: &Slab<'_>| {
+            found.extend_from_slice(slab.rejected_rows);
+            Ok(())
+        };
+        let stats = stack.run(&mut take, &Hooks::none()).unwrap();
+        found.sort_unstable();
+        found.dedup();
+        assert_eq!(found.len() as u64, stats.rejected);
+        assert!(truth.iter().all(|row| found.binary_search(row).is_ok()));
+        lists.push(found);
+    }
+    assert!(lists.windows(2).all(|pair| pair[0] == pair[1]));
 }
 
 #[test]

@@ -17,6 +17,7 @@ use super::exposure::{Exposure, SliceDirection};
 use super::index::{BlockIndex, PlaneIndex};
 use super::pixtable::{Columns, PixelRows, RowBuffers};
 use super::position::{Locator, Placer};
+use super::slab::RowId;
 use crate::math::{Math, Numerics};
 use crate::{Hooks, KernelError};
 use multiversion::multiversion;
@@ -67,6 +68,8 @@ pub struct Cells {
     pub bits: Vec<u8>,
     /// Values that count in the statistics of the cosmic-ray test, NaN for the other rows; [`PADDING`] more at the end.
     pub sample: Vec<f32>,
+    /// Which rows of which exposures they are, if asked for.
+    pub ids: Vec<RowId>,
     /// Start of each cell, and the end of the last.
     pub offsets: Vec<u32>,
     /// Cells along x and y.
@@ -107,6 +110,8 @@ pub struct GatherRequest<M> {
     pub lambda_range: [f64; 2],
     /// Whether outsiders are dropped or put into the border cells.
     pub numerics: Numerics,
+    /// Whether cells tell which rows they hold.
+    pub trace: bool,
 }
 
 /// Rows of a window in the order in which they were read.
@@ -121,6 +126,8 @@ struct Rows {
     /// Filled only where an exposure has a weight column.
     weight: Vec<f32>,
     bits: Vec<u8>,
+    /// Filled only where asked for.
+    ids: Vec<RowId>,
     /// Number of the cell; that behind the last for a row which is left out.
     key: Vec<u32>,
 }
@@ -207,6 +214,7 @@ impl<M: Math> GatherRequest<M> {
         cells.offsets.clear();
         cells.offsets.resize(n_cells + 2, 0);
         work.rows.n = 0;
+        work.rows.ids.clear();
         work.segments.clear();
         for (n, rows) in units {
             hooks.check()?;
@@ -276,6 +284,7 @@ impl<M: Math> GatherRequest<M> {
             rows: kept,
             ..
         } = work;
+        let first_row = rows.start;
         read(n, exposure.rows, rows, columns, buffer)?;
         self.locator.planes(&mut buffer.lambda, self.lambda_range, planes);
         let first = kept.n;
@@ -304,6 +313,13 @@ impl<M: Math> GatherRequest<M> {
                     kept.weight[to.clone()].copy_from_slice(&buffer.weight[row..run]);
                 }
                 quality(exposure, &buffer.dq[row..run], &mut kept.bits[to.clone()]);
+                if self.trace {
+                    let id = |row: usize| RowId {
+                        exposure: n as u32,
+                        row: first_row + row as u64,
+                    };
+                    kept.ids.extend((row..run).map(id));
+                }
                 kept.n = to.end;
             }
             row = run + planes[run..].iter().take_while(|plane| !is_kept(**plane)).count();
@@ -444,6 +460,7 @@ fn scatter(rows: &Rows, segments: &[(usize, Option<f32>)], cells: &mut Cells) {
         records,
         bits,
         sample,
+        ids,
         offsets,
         ..
     } = cells;
@@ -458,6 +475,7 @@ fn scatter(rows: &Rows, segments: &[(usize, Option<f32>)], cells: &mut Cells) {
         bits.resize(rows.n, 0);
         sample.resize(rows.n + PADDING, 0.0);
     }
+    ids.resize(rows.ids.len(), RowId::default());
     let mut first = 0;
     for (end, weight) in segments {
         for k in first..*end {
@@ -473,6 +491,9 @@ fn scatter(rows: &Rows, segments: &[(usize, Option<f32>)], cells: &mut Cells) {
                 weight: weight.unwrap_or_else(|| rows.weight[k]),
             };
             bits[to] = rows.bits[k];
+            if let Some(id) = rows.ids.get(k) {
+                ids[to] = *id;
+            }
             sample[to] = if rows.bits[k] & SAMPLE == 0 {
                 f32::NAN
             } else {

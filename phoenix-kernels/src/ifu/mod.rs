@@ -34,6 +34,6 @@ pub use image::{Filter, ImageAccumulator};
 pub use options::StackOptions;
 pub use pixtable::{Columns, PixelRows, PixelTable, RowBuffers};
 pub use resample::Resample;
-pub use slab::{Slab, StackStats};
+pub use slab::{RowId, Slab, StackStats};
 pub use spectral::SpectralAxis;
 pub use stack::Stack;

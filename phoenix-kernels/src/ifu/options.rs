@@ -32,6 +32,8 @@ pub struct StackOptions {
     pub memory_bytes: usize,
     /// Whether slabs carry the numbers of rows used and rejected.
     pub counts: bool,
+    /// Whether slabs name the rows that the cosmic-ray test rejected.
+    pub trace: bool,
 }
 
 impl Default for StackOptions {
@@ -51,6 +53,7 @@ impl Default for StackOptions {
             pixel_height: 1.25,
             memory_bytes: 128 << 20,
             counts: false,
+            trace: false,
         }
     }
 }

@@ -19,6 +19,18 @@ pub struct Slab<'a> {
     pub used: Option<ArrayView3<'a, u16>>,
     /// Rows of each voxel that the cosmic-ray test rejected, if asked for.
     pub rejected: Option<ArrayView3<'a, u16>>,
+    /// Rows in the cells of these planes that the cosmic-ray test rejected and that were good before, in order of
+    /// exposure and row; empty unless asked for.
+    pub rejected_rows: &'a [RowId],
+}
+
+/// One row of one exposure.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RowId {
+    /// The exposure, in the order in which they were given.
+    pub exposure: u32,
+    /// The row, counted from 0.
+    pub row: u64,
 }
 
 /// What happened to the rows; each row is counted once.
@@ -87,6 +99,7 @@ pub(super) struct SlabBuffers {
     stat: Vec<f32>,
     used: Option<Vec<u16>>,
     rejected: Option<Vec<u16>>,
+    pub(super) rejected_rows: Vec<RowId>,
 }
 
 impl SlabBuffers {
@@ -129,6 +142,7 @@ impl SlabBuffers {
             stat: view(&self.stat, shape)?,
             used: self.used.as_deref().map(|v| view(v, shape)).transpose()?,
             rejected: self.rejected.as_deref().map(|v| view(v, shape)).transpose()?,
+            rejected_rows: &self.rejected_rows,
         })
     }
 }

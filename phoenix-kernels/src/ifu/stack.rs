@@ -275,6 +275,7 @@ impl<'a> Stack<'a> {
             naxis: self.grid.naxis,
             lambda_range: self.options.lambda_range,
             numerics: self.options.numerics,
+            trace: self.options.trace,
         }
     }
 

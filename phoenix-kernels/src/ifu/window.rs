@@ -3,7 +3,7 @@
 use super::cosmic::{CosmicTest, CosmicWork};
 use super::drizzle;
 use super::exposure::SliceDirection;
-use super::gather::{self, ALONG_X, ALONG_Y, Cells, GatherWork, Record};
+use super::gather::{self, ALONG_X, ALONG_Y, Cells, GOOD, GatherWork, REJECTED, Record};
 use super::resample::{Resample, TileMut, Window};
 use super::slab::{SlabBuffers, StackStats};
 use super::stack::Stack;
@@ -47,6 +47,7 @@ impl Worker {
         hooks.check()?;
         let inner = planes.start - self.first_plane..planes.end - self.first_plane;
         self.stats.count(&self.cells, &inner);
+        self.list_rejected(&inner);
         let [nx, ny, _] = stack.grid.naxis;
         self.slab.resize(planes.len() * nx * ny, stack.options.counts);
         self.resample::<M>(stack, &inner);
@@ -97,6 +98,23 @@ impl Worker {
             test.run(&mut self.cells, &tested, &mut self.cosmic);
         }
         Ok(())
+    }
+
+    /// Lists the rejected rows of `planes`, where the cells know their rows.
+    fn list_rejected(&mut self, planes: &Range<usize>) {
+        let cells = &self.cells;
+        self.slab.rejected_rows.clear();
+        if cells.ids.is_empty() {
+            return;
+        }
+        for i in 0..cells.size[0] {
+            for j in 0..cells.size[1] {
+                let rows = cells.range(i, j, planes.clone());
+                let rejected = rows.filter(|row| cells.bits[*row] & (GOOD | REJECTED) == GOOD | REJECTED);
+                self.slab.rejected_rows.extend(rejected.map(|row| cells.ids[row]));
+            }
+        }
+        self.slab.rejected_rows.sort_unstable();
     }
 
     /// Returns the cells that were loaded, with what the resampling needs.
