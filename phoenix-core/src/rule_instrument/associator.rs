@@ -192,7 +192,7 @@ impl RuleAssociator {
             };
         }
         let fits = prepared.shelf.fits(place, plan, &prepared.table, wanting);
-        let taken = take(prepared, plan, &fits);
+        let taken = take_of(&prepared.shelf, plan, &fits);
         let Some(best) = taken.first() else {
             let explained = explain_slot(&self.policy, pool, prepared, (place, plan), wanting);
             return Fill::Missing {
@@ -235,10 +235,9 @@ impl Prepared {
 }
 
 /// Returns what a slot takes of the candidates that fit: the best, and more of those that exist if it takes several.
-pub(crate) fn take(prepared: &Prepared, plan: &SlotPlan, fits: &[Fit]) -> Vec<Fit> {
+pub(crate) fn take_of(shelf: &Shelf, plan: &SlotPlan, fits: &[Fit]) -> Vec<Fit> {
     let exists = |fit: &Fit| {
-        prepared
-            .shelf
+        shelf
             .origin(fit.candidate)
             .is_some_and(|origin| origin.producer.is_none())
     };

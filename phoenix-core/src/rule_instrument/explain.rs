@@ -1,6 +1,6 @@
 //! Why a slot got what it got: every candidate and the first rule that refused it.
 
-use super::associator::{Prepared, shut_reason, take};
+use super::associator::{Prepared, shut_reason, take_of};
 use super::policy::Policy;
 use super::shelf::{Fit, Refusal, Shelf, Wanting, ordered};
 use super::slots::SlotPlan;
@@ -43,7 +43,7 @@ pub(super) fn explain_slot(
     };
     let fits = verdicts.iter().filter_map(|(_, verdict)| verdict.ok()).collect();
     let fits = ordered(fits, plan.plan.rule);
-    let taken = take(prepared, plan, &fits);
+    let taken = take_of(&prepared.shelf, plan, &fits);
     for (n, fit) in fits.iter().enumerate() {
         let (name, is_planned) = name(fit.candidate);
         let verdict = if taken.iter().any(|taken| taken.candidate == fit.candidate) {

@@ -1,6 +1,7 @@
 //! Rows to groups: which frames start which task together.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use super::policy::Policy;
 use crate::rules::eval::{Keys, Operand, Scene};
@@ -59,7 +60,7 @@ pub(crate) fn group(policy: &Policy, table: &FrameTable, rows: &[RowId], asked: 
     let mut bins: HashMap<Bin, Vec<RowId>> = HashMap::new();
     let mut order: Vec<Bin> = Vec::new();
     for (row, triggers) in rows.iter().zip(matched) {
-        for trigger in triggers {
+        for trigger in triggers.iter().copied() {
             let Some(rule) = policy.book().triggers().get(trigger) else {
                 continue;
             };
@@ -69,11 +70,12 @@ pub(crate) fn group(policy: &Policy, table: &FrameTable, rows: &[RowId], asked: 
             };
             match bin(policy, table, *row, (trigger, rule), moment) {
                 Ok(bin) => {
-                    let place = bins.entry(bin.clone()).or_insert_with(|| {
-                        order.push(bin);
-                        Vec::new()
-                    });
-                    place.push(*row);
+                    if let Some(members) = bins.get_mut(&bin) {
+                        members.push(*row);
+                    } else {
+                        order.push(bin.clone());
+                        bins.insert(bin, vec![*row]);
+                    }
                 }
                 Err(key) => found.astray.push((*row, Astray::NoKey(trigger, key))),
             }
@@ -160,7 +162,7 @@ fn bin(
 }
 
 /// Returns the triggers whose condition holds, for each row.
-fn matches(policy: &Policy, table: &FrameTable, rows: &[RowId]) -> Vec<Vec<usize>> {
+fn matches(policy: &Policy, table: &FrameTable, rows: &[RowId]) -> Vec<Arc<[usize]>> {
     let triggers = policy.book().triggers();
     let mut keys: Vec<KeyId> = Vec::new();
     for trigger in triggers.iter().filter(|trigger| !trigger.is_per_template) {
@@ -168,8 +170,8 @@ fn matches(policy: &Policy, table: &FrameTable, rows: &[RowId]) -> Vec<Vec<usize
     }
     keys.sort_unstable();
     keys.dedup();
-    let mut known: HashMap<Box<[Atom]>, Vec<usize>> = HashMap::new();
-    let mut matched: Vec<Vec<usize>> = rows
+    let mut known: HashMap<Box<[Atom]>, Arc<[usize]>> = HashMap::new();
+    let mut matched: Vec<Arc<[usize]>> = rows
         .iter()
         .map(|row| {
             let signature = table.signature(*row, &keys);
@@ -195,7 +197,7 @@ fn matches(policy: &Policy, table: &FrameTable, rows: &[RowId]) -> Vec<Vec<usize
 }
 
 /// Adds the triggers that wait for finished templates: each row is looked at beside the last of its template.
-fn match_templates(policy: &Policy, table: &FrameTable, rows: &[RowId], matched: &mut [Vec<usize>]) {
+fn match_templates(policy: &Policy, table: &FrameTable, rows: &[RowId], matched: &mut [Arc<[usize]>]) {
     let mut templates: BTreeMap<Atom, Vec<usize>> = BTreeMap::new();
     for (n, row) in rows.iter().enumerate() {
         templates
@@ -221,12 +223,10 @@ fn match_templates(policy: &Policy, table: &FrameTable, rows: &[RowId], matched:
                 is_template_done: true,
             };
             let triggers = policy.book().triggers().iter().enumerate();
-            found.extend(
-                triggers
-                    .filter(|(_, trigger)| trigger.is_per_template && trigger.condition.holds(&scene))
-                    .map(|(n, _)| n),
-            );
-            found.sort_unstable();
+            let more = triggers.filter(|(_, trigger)| trigger.is_per_template && trigger.condition.holds(&scene));
+            let mut all: Vec<usize> = found.iter().copied().chain(more.map(|(n, _)| n)).collect();
+            all.sort_unstable();
+            *found = all.into();
         }
     }
 }

@@ -1,10 +1,12 @@
 //! An instrument from data: a rule book and a validity table become selector, associator and outlines of recipes.
 //!
-//! `policy` joins the two and names frames; `grouping` and `selector` make datasets; `slots` takes a slot's conditions
-//! apart, `shelf` holds the candidates of a plan by slot, joined values and time, `associator` fills slots and `explain`
-//! tells why; `instrument` is the builder.
+//! `policy` joins the two and names frames; `grouping`, `cascade` and `selector` make datasets; `slots` takes a slot's
+//! conditions apart, `shelf` holds the candidates of a plan by slot, joined values and time, `associator` fills slots and `explain`
+//! tells why; `draft` plans many years as numbers; `instrument` is the builder.
 
 mod associator;
+mod cascade;
+mod draft;
 mod error;
 mod explain;
 mod grouping;
@@ -15,6 +17,7 @@ mod shelf;
 mod slots;
 
 pub use associator::RuleAssociator;
+pub use draft::{Draft, DraftFill, DraftFrames};
 pub use error::BuildError;
 pub use instrument::{RuleInstrument, RuleInstrumentBuilder, ScorerBook};
 pub use policy::{Named, Policy};

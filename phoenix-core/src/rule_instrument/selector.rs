@@ -1,14 +1,15 @@
 //! The selector that a rule book makes.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
-use super::grouping::{Asked, Astray, Group, group, key_values};
+use super::cascade::works;
+use super::grouping::{Asked, Astray, Group, key_values};
 use super::policy::{Named, Policy};
 use crate::dataset::{Completeness, Dataset, LeftOut, Selected};
 use crate::frame::{Category, ClassifiedFrame, Frame};
-use crate::id::{DatasetId, Tag, TaskId};
-use crate::rules::table::{FrameTable, RowId};
+use crate::id::{DatasetId, Tag};
+use crate::rules::table::RowId;
 use crate::rules::{Moment, Trigger};
 use crate::traits::{DatasetSelector, SelectError, Selection};
 
@@ -66,12 +67,9 @@ impl DatasetSelector for RuleSelector {
             max_combine: request.max_combine,
             is_science: &|row| frame_of(row).is_some_and(|frame| frame.category == Category::Science),
         };
-        let found = group(policy, &table, &rows, &asked);
-        let mut used: BTreeSet<RowId> = found
-            .groups
-            .iter()
-            .flat_map(|group| group.rows.iter().copied())
-            .collect();
+        let found = works(policy, &mut table, &rows, &asked);
+        let own_rows = found.works.iter().filter(|work| work.needs.is_empty());
+        let mut used: BTreeSet<RowId> = own_rows.flat_map(|work| work.group.rows.iter().copied()).collect();
         let mut selected = Selected::default();
         for (row, astray) in &found.astray {
             let Some(frame) = frame_of(*row) else { continue };
@@ -86,27 +84,32 @@ impl DatasetSelector for RuleSelector {
             selected.left_out.push(idle(frame));
         }
         let mut names = Names::default();
-        let mut made: Vec<(Dataset, RowId)> = Vec::new();
-        for group in &found.groups {
+        let mut ids: Vec<DatasetId> = Vec::with_capacity(found.works.len());
+        for work in &found.works {
+            let group = &work.group;
             let (Some(trigger), Some(first)) = (policy.book().triggers().get(group.trigger), group.rows.first()) else {
                 continue;
             };
-            let members: Vec<ClassifiedFrame> = group.rows.iter().filter_map(|row| frame_of(*row)).cloned().collect();
-            let Some(name) = members.first().map(|frame| frame.frame.id.as_str()) else {
-                continue;
+            let mut frames = Vec::new();
+            if work.needs.is_empty() {
+                frames.extend(group.rows.iter().filter_map(|row| frame_of(*row)).cloned());
+            }
+            let needs: Vec<DatasetId> = work.needs.iter().filter_map(|n| ids.get(*n).cloned()).collect();
+            let id = match (frames.first(), needs.first()) {
+                (Some(first), _) => names.name(first.frame.id.as_str(), trigger, group.rows.len()),
+                (None, Some(maker)) => names.name_after(maker.as_str(), trigger, group.rows.len()),
+                (None, None) => continue,
             };
-            let dataset = Dataset {
-                id: names.name(name, trigger, group.rows.len()),
+            ids.push(id.clone());
+            selected.datasets.push(Dataset {
+                id,
                 task: trigger.task.clone(),
                 key: key_values(policy, &table, trigger, *first),
                 completeness: completeness(trigger, group),
-                frames: members,
-                needs: Vec::new(),
-            };
-            made.push((dataset, *first));
+                frames,
+                needs,
+            });
         }
-        cascade(policy, &mut table, &mut made, &mut names);
-        selected.datasets = made.into_iter().map(|(dataset, _)| dataset).collect();
         selected
             .datasets
             .sort_by(|a, b| (&a.id, &a.task).cmp(&(&b.id, &b.task)));
@@ -172,7 +175,7 @@ fn idle(frame: &ClassifiedFrame) -> LeftOut {
 /// Gives datasets their names, each once.
 #[derive(Default)]
 pub(crate) struct Names {
-    taken: BTreeMap<String, TaskId>,
+    taken: HashSet<String>,
 }
 
 impl Names {
@@ -185,74 +188,16 @@ impl Names {
         };
         let plain = format!("{first}_{kind}");
         let long = format!("{plain}_{}", trigger.task);
-        let name = [plain, long].into_iter().find(|name| !self.taken.contains_key(name));
+        let name = [plain, long].into_iter().find(|name| !self.taken.contains(name));
         // The third of one name and task: two triggers of one task found the same frames.
         let name = name.unwrap_or_else(|| format!("{first}_{kind}_{}_{}", trigger.task, self.taken.len()));
-        self.taken.insert(name.clone(), trigger.task.clone());
+        self.taken.insert(name.clone());
         DatasetId::from(name)
     }
-}
 
-/// Adds the datasets that start from planned products, level by level.
-fn cascade(policy: &Policy, table: &mut FrameTable, made: &mut Vec<(Dataset, RowId)>, names: &mut Names) {
-    let mut fresh = 0..made.len();
-    // A task that starts from its own products would go on for ever; the number of tasks bounds any true cascade.
-    for _ in 0..policy.book().tasks().len() {
-        let mut products: Vec<RowId> = Vec::new();
-        let mut producer: HashMap<RowId, usize> = HashMap::new();
-        for n in fresh.clone() {
-            let Some((dataset, first)) = made.get(n) else { continue };
-            let rule = policy.book().task(&dataset.task);
-            if dataset.completeness != Completeness::Complete {
-                continue;
-            }
-            for product in rule.map(|rule| rule.products.as_slice()).unwrap_or_default() {
-                let (row, _) = table.push_product(policy.book(), *first, &product.assigns);
-                products.push(row);
-                producer.insert(row, n);
-            }
-        }
-        let asked = Asked {
-            night: None,
-            max_combine: None,
-            is_science: &|_| false,
-        };
-        let found = group(policy, table, &products, &asked);
-        fresh = made.len()..made.len();
-        for group in &found.groups {
-            let Some(trigger) = policy.book().triggers().get(group.trigger) else {
-                continue;
-            };
-            let above: Vec<usize> = group.rows.iter().filter_map(|row| producer.get(row).copied()).collect();
-            let own_task = |n: &usize| made.get(*n).is_some_and(|(dataset, _)| dataset.task == trigger.task);
-            let (Some(first), false) = (group.rows.first(), above.iter().any(own_task)) else {
-                continue;
-            };
-            let mut needs: Vec<DatasetId> = above
-                .iter()
-                .filter_map(|n| made.get(*n))
-                .map(|(dataset, _)| dataset.id.clone())
-                .collect();
-            needs.dedup();
-            let Some(stem) = needs
-                .first()
-                .map(|id| id.as_str().rsplit_once('_').map_or(id.as_str(), |(stem, _)| stem))
-            else {
-                continue;
-            };
-            let dataset = Dataset {
-                id: names.name(stem, trigger, group.rows.len()),
-                task: trigger.task.clone(),
-                key: key_values(policy, table, trigger, *first),
-                frames: Vec::new(),
-                completeness: completeness(trigger, group),
-                needs,
-            };
-            made.push((dataset, *first));
-        }
-        fresh.end = made.len();
-        if fresh.is_empty() {
-            return;
-        }
+    /// Names a dataset that starts from products after the first dataset that makes them.
+    pub(crate) fn name_after(&mut self, maker: &str, trigger: &Trigger, n_frames: usize) -> DatasetId {
+        let stem = maker.split_once('_').map_or(maker, |(stem, _)| stem);
+        self.name(stem, trigger, n_frames)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::policy::Policy;
 use super::slots::{Look, SlotPlan};
@@ -75,6 +75,9 @@ pub(crate) struct Wanting<'a> {
     pub(crate) own: Option<u32>,
 }
 
+/// Candidates by their values under some keys.
+type Parts = HashMap<Box<[Atom]>, Vec<u32>>;
+
 /// The candidates of one slot.
 #[derive(Debug, Default)]
 struct SlotShelf {
@@ -88,6 +91,8 @@ struct SlotShelf {
 #[derive(Debug)]
 pub(crate) struct Shelf {
     origins: Vec<Origin>,
+    /// The candidates by their values under the keys that slots look at in the candidate alone.
+    parts: Mutex<HashMap<Vec<KeyId>, Arc<Parts>>>,
     slots: Vec<Vec<OnceLock<SlotShelf>>>,
 }
 
@@ -106,6 +111,7 @@ impl Shelf {
     pub(crate) fn new(policy: &Policy, origins: Vec<Origin>) -> Self {
         Self {
             origins,
+            parts: Mutex::new(HashMap::new()),
             slots: policy
                 .all_slots()
                 .iter()
@@ -127,24 +133,54 @@ impl Shelf {
         Some(place.get_or_init(|| self.fill(plan, table)))
     }
 
-    /// Sorts every candidate into the slot's buckets.
-    fn fill(&self, plan: &SlotPlan, table: &FrameTable) -> SlotShelf {
-        let keys = plan.candidate_keys();
-        let joins: Vec<KeyId> = plan.joins().map(|(candidate, _)| candidate).collect();
-        let mut known: HashMap<Box<[Atom]>, bool> = HashMap::new();
-        let mut shelf = SlotShelf::default();
+    /// Returns the candidates by their values under some keys, sorted once for all slots that look at the same keys.
+    fn parts(&self, keys: &[KeyId], table: &FrameTable) -> Arc<Parts> {
+        let mut known = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(parts) = known.get(keys) {
+            return parts.clone();
+        }
+        let mut parts = Parts::new();
+        let mut values: Vec<Atom> = Vec::with_capacity(keys.len());
         for (n, origin) in self.origins.iter().enumerate() {
-            let row = table.row(origin.row);
-            let fits = *known
-                .entry(table.signature(origin.row, &keys))
-                .or_insert_with(|| plan.looking(Look::Candidate).all(|code| code.holds(&Scene::of(&row))));
-            if !fits {
+            values.clear();
+            values.extend(keys.iter().map(|key| table.atom(origin.row, *key)));
+            if let Some(part) = parts.get_mut(values.as_slice()) {
+                part.push(n as u32);
+            } else {
+                parts.insert(values.as_slice().into(), vec![n as u32]);
+            }
+        }
+        let parts = Arc::new(parts);
+        known.insert(keys.to_vec(), parts.clone());
+        parts
+    }
+
+    /// Sorts the candidates of a slot into its buckets.
+    fn fill(&self, plan: &SlotPlan, table: &FrameTable) -> SlotShelf {
+        let joins: Vec<KeyId> = plan.joins().map(|(candidate, _)| candidate).collect();
+        let mut shelf = SlotShelf::default();
+        for part in self.parts(&plan.candidate_keys(), table).values() {
+            let Some(first) = part.first().and_then(|n| self.origin(*n)) else {
+                continue;
+            };
+            let row = table.row(first.row);
+            if plan.looking(Look::Candidate).all(|code| code.holds(&Scene::of(&row))) {
+                shelf.candidates.extend(part);
+            }
+        }
+        shelf.candidates.sort_unstable();
+        let mut joined: Vec<Atom> = Vec::with_capacity(joins.len());
+        for n in &shelf.candidates {
+            let Some(origin) = self.origin(*n) else { continue };
+            joined.clear();
+            joined.extend(joins.iter().map(|key| table.row_equal_atom(origin.row, *key)));
+            if joined.contains(&Atom::NONE) {
                 continue;
             }
-            shelf.candidates.push(n as u32);
-            let joined: Box<[Atom]> = joins.iter().map(|key| table.row_equal_atom(origin.row, *key)).collect();
-            if !joined.contains(&Atom::NONE) {
-                shelf.buckets.entry(joined).or_default().push(n as u32);
+            if let Some(bucket) = shelf.buckets.get_mut(joined.as_slice()) {
+                bucket.push(*n);
+            } else {
+                shelf.buckets.insert(joined.as_slice().into(), vec![*n]);
             }
         }
         let time = |n: &u32| {
@@ -230,11 +266,11 @@ impl Shelf {
         let Some(shelf) = self.slot(task, slot, plan, table) else {
             return Vec::new();
         };
-        let joined: Option<Box<[Atom]>> = plan
+        let joined: Option<Vec<Atom>> = plan
             .joins()
             .map(|(_, key)| wanting.input.value(key).and_then(|value| table.equal_atom(&value)))
             .collect();
-        let Some(bucket) = joined.and_then(|joined| shelf.buckets.get(&joined)) else {
+        let Some(bucket) = joined.and_then(|joined| shelf.buckets.get(joined.as_slice())) else {
             return Vec::new();
         };
         let mut fits = Vec::new();
