@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use phoenix_core::product::SealedProduct;
-use phoenix_core::traits::{IngestCapability, IngestError, IngestOptions, IngestReceipt, Ingestor};
+use phoenix_core::traits::{IngestCapability, IngestError, IngestOptions, IngestReceipt, Ingestor, MASTER_CATEGORY};
 
-/// What an instrument lets into an archive.
+/// What an instrument lets into an archive; its certified masters always may go.
 #[derive(Debug, Clone)]
 pub struct Policy {
     /// `INSTRUME`.
     pub instrument: String,
-    /// The first letters of every name, e.g. `MU_`.
+    /// The first letters of the name of every product for science, e.g. `MU_`.
     pub name_prefix: String,
     /// Categories that may go, each with the companions that it must have.
     pub categories: Vec<(String, Vec<String>)>,
@@ -25,6 +25,16 @@ impl Policy {
             Ok(found) if found == self.instrument => {}
             Ok(found) => faults.push(format!("key INSTRUME is {found}, expected {}", self.instrument)),
             Err(error) => faults.push(error.to_string()),
+        }
+        let forbidden = product.caveats.iter().filter(|caveat| caveat.forbids_delivery());
+        let forbidden = forbidden.map(ToString::to_string);
+        if product.category == MASTER_CATEGORY {
+            let begin = format!("M.{}.", self.instrument);
+            if !product.name.starts_with(&begin) {
+                faults.push(format!("name {} does not begin with {begin}", product.name));
+            }
+            faults.extend(forbidden);
+            return faults;
         }
         if !product.name.starts_with(&self.name_prefix) {
             faults.push(format!(
@@ -54,8 +64,7 @@ impl Policy {
                 ));
             }
         }
-        let forbidden = product.caveats.iter().filter(|caveat| caveat.forbids_delivery());
-        faults.extend(forbidden.map(ToString::to_string));
+        faults.extend(forbidden);
         faults
     }
 }

@@ -50,7 +50,7 @@ impl RuleKit {
         let (deliver, policy) = (self.deliver, self.policy);
         let instrument = RuleInstrument::from_rules(self.rules, self.validity)?
             .scorer_book(scores)
-            .delivery(move |tag, header| deliver(&book, tag, header))
+            .delivery(move |tag, header| book.master(tag).or_else(|| deliver(&book, tag, header)))
             .ingestor(move |transport: Arc<dyn Ingestor>| -> Box<dyn Ingestor> {
                 Box::new(PolicyIngestor::new(policy.clone(), transport))
             })

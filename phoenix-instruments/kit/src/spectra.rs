@@ -24,6 +24,20 @@ pub fn tenths(header: &Header, key: &str) -> Option<String> {
     header.f64(key).ok().map(|arcsec| format!("{:02.0}", arcsec * 10.0))
 }
 
+/// Returns an angle that the header states in arcseconds, in degrees: the aperture of a slit.
+pub fn degrees(header: &Header, key: &str) -> Option<f64> {
+    header.f64(key).ok().map(|arcsec| arcsec / 3600.0)
+}
+
+/// Returns the value of a parameter of the last recipe.
+pub fn parameter<'a>(header: &'a Header, name: &str) -> Option<&'a str> {
+    let card = header.cards().iter().find(|card| {
+        let key = card.key.short();
+        key.starts_with("PRO.REC1.PARAM") && key.ends_with(".NAME") && card.value.as_str() == Some(name)
+    })?;
+    header.str(card.key.short().replace(".NAME", ".VALUE").as_str()).ok()
+}
+
 /// Tells whether a calibration of this kind was used, according to the record of the last recipe.
 pub fn used(header: &Header, kinds: &[&str]) -> bool {
     header.cards().iter().any(|card| {
@@ -70,7 +84,7 @@ pub fn time_of_used(header: &Header, kind: &str) -> Option<Mjd> {
 
 #[cfg(test)]
 mod tests {
-    use super::{tenths, time_of_used, used, whole_nm};
+    use super::{parameter, tenths, time_of_used, used, whole_nm};
     use phoenix_core::header::Header;
 
     #[test]
@@ -83,6 +97,15 @@ mod tests {
         assert_eq!(tenths(&header, "INS.SLIT2.WID").as_deref(), Some("08"));
         assert!(used(&header, &["INSTR_RESPONSE_FINE"]));
         assert!(!used(&header, &["MASTER_RESPONSE"]));
+    }
+
+    #[test]
+    fn a_parameter_is_found_by_its_name() {
+        let mut header = Header::new();
+        header.set("PRO.REC1.PARAM7.NAME", "generate-SDP-format", "");
+        header.set("PRO.REC1.PARAM7.VALUE", "true", "");
+        assert_eq!(parameter(&header, "generate-SDP-format"), Some("true"));
+        assert_eq!(parameter(&header, "rbin-method"), None);
     }
 
     #[test]

@@ -3,9 +3,16 @@
 use phoenix_core::header::Header;
 use phoenix_core::id::Tag;
 use phoenix_core::traits::DeliverySpec;
-use phoenix_kit::delivery::DeliveryBook;
+use phoenix_kit::delivery::{DeliveryBook, fill};
 use phoenix_kit::policy::Policy;
 use phoenix_kit::spectra;
+
+/// Resolving power times slit width in arcsec, of the blue and of the red arm. Source: UVES User Manual.
+const SLIT_PRODUCT: [f64; 2] = [41_400.0, 38_700.0];
+/// The narrowest slits that gain resolution. Source: maximal resolving powers 80,000 and 110,000, ibid.
+const NARROWEST_ARCSEC: [f64; 2] = [0.52, 0.35];
+/// Entrance widths of the image slicers in arcsec by their number. Source: UVES User Manual.
+const SLICERS_ARCSEC: [f64; 3] = [0.68, 0.44, 0.30];
 
 /// Curves with which a spectrum can be flux-calibrated.
 const RESPONSES: [&str; 2] = ["INSTR_RESPONSE_FINE", "MASTER_RESPONSE"];
@@ -23,7 +30,33 @@ pub(crate) fn spec(book: &DeliveryBook, tag: &Tag, header: &Header) -> Option<De
     };
     let mut spec = book.spec(kind, "")?;
     spec.name_suffix = setup(header, chip);
+    fill(&mut spec, "chip", chip);
+    let arm = usize::from(chip != "BLUE");
+    if let Some(width_arcsec) = width_arcsec(header, arm) {
+        let power = SLIT_PRODUCT[arm] / width_arcsec.max(NARROWEST_ARCSEC[arm]);
+        spec.keywords.insert("APERTURE".into(), (width_arcsec / 3600.0).into());
+        spec.keywords.insert("SPEC_RES".into(), power.round().into());
+    }
+    let grating = spectra::text(header, ["INS.GRAT1.NAME", "INS.GRAT2.NAME"][arm]);
+    if !grating.is_empty() {
+        spec.keywords.insert("DISPELEM".into(), grating.into());
+    }
     Some(spec)
+}
+
+/// The width of the entrance: that of the slit, or of the slicer's slices.
+fn width_arcsec(header: &Header, arm: usize) -> Option<f64> {
+    let slicer = spectra::text(header, "INS.SLIT1.NAME");
+    let number = slicer
+        .strip_prefix("SLIC#")
+        .and_then(|number| number.parse::<usize>().ok());
+    match number.and_then(|number| SLICERS_ARCSEC.get(number.checked_sub(1)?)) {
+        Some(width_arcsec) => Some(*width_arcsec),
+        None => header
+            .f64(["INS.SLIT2.WID", "INS.SLIT3.WID"][arm])
+            .ok()
+            .filter(|width| *width > 0.0),
+    }
 }
 
 /// The setup as names spell it: `RED564d1_1x1_08` is 564 nm with the first dichroic, unbinned, slit of 0.8 arcsec.

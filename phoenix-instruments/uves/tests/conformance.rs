@@ -12,7 +12,7 @@ use phoenix_core::rules::ast::Item;
 use phoenix_core::rules::check::check;
 use phoenix_core::rules::dic::Dictionary;
 use phoenix_core::rules::{RuleBook, Validity};
-use phoenix_core::traits::{Grade, Instrument, Selection};
+use phoenix_core::traits::{DeliveryForm, Grade, Instrument, Selection};
 use phoenix_testkit::conformance;
 use phoenix_uves::{RULES, VALIDITY, instrument};
 use support::{Setting, statics};
@@ -116,5 +116,7 @@ fn spectra_are_named_as_in_the_archive() {
         (fluxed.name_code.as_str(), fluxed.category.as_str()),
         ("UV_SFLX", "SCIENCE.SPECTRUM")
     );
-    assert_eq!(instrument.delivery(&"MASTER_BIAS_BLUE".into(), &header), None);
+    let master = instrument.delivery(&"MASTER_BIAS_BLUE".into(), &header).unwrap();
+    assert_eq!(master.form, DeliveryForm::Master);
+    assert_eq!(instrument.delivery(&"BKG_FLAT_BLUE".into(), &header), None);
 }

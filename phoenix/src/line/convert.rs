@@ -4,16 +4,18 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use phoenix_archive::info::{BlockInfo, NightInfo};
-use phoenix_archive::sdp::check::{Profile, SdpFile, Severity, check};
+use phoenix_archive::sdp::check::{Profile, SdpFile, Severity, SpectrumFacts, check};
 use phoenix_archive::sdp::convert::{Attachment, ConvertError, ConvertInput, InputHeader, convert};
-use phoenix_archive::sdp::names::preview_name;
+use phoenix_archive::sdp::names::{master_name, preview_name};
+use phoenix_archive::transport::PROVENANCE_CATEGORY;
 use phoenix_core::error::Status;
 use phoenix_core::frame::FrameRef;
 use phoenix_core::header::Header;
 use phoenix_core::product::{Product, StoredProduct};
 use phoenix_core::provenance::Record;
-use phoenix_core::traits::{DeliverySpec, FrameReader, JobRecord, ReadError, Stage};
+use phoenix_core::traits::{DeliveryForm, DeliverySpec, FrameReader, JobRecord, MASTER_CATEGORY, ReadError, Stage};
 use phoenix_io::fits::FitsFile;
+use phoenix_io::sink::provenance_name;
 use phoenix_io::{FitsReader, read_product};
 
 use super::config::Step;
@@ -109,14 +111,12 @@ impl Line {
         let nights = self.blocks()?;
         self.for_each(Step::Convert, waiting, |record| {
             record.outputs.retain(|output| !output.tag.as_str().contains('.'));
-            let stored = record.products.clone();
-            let products = stored
-                .iter()
-                .map(|product| read_product(&product.location))
-                .collect::<Result<Vec<_>, _>>()?;
-            for (stored, product) in stored.iter().zip(&products) {
-                if let Some(delivery) = self.instrument.delivery(&product.tag, &product.header) {
-                    self.convert_one(record, stored, product, &products, &delivery, &nights)?;
+            for stored in record.products.clone() {
+                let header = primary_header(&frame_of(&stored))?;
+                match self.instrument.delivery(&stored.tag, &header) {
+                    None => {}
+                    Some(delivery) if delivery.form == DeliveryForm::Master => name_master(record, &stored, &header)?,
+                    Some(delivery) => self.convert_one(record, &stored, &delivery, &nights)?,
                 }
             }
             record.stage = Stage::Converted;
@@ -128,11 +128,11 @@ impl Line {
         &self,
         record: &mut JobRecord,
         stored: &StoredProduct,
-        product: &Product,
-        others: &[Product],
         delivery: &DeliverySpec,
         nights: &[NightInfo],
     ) -> Result<(), Fault> {
+        let product = read_product(&stored.location)?;
+        let others = companions_of(record, delivery)?;
         let provenance = self.provenance_of(stored)?;
         let report = self.folder.job_report(&record.job);
         let stem = stored.name.trim_end_matches(".fits");
@@ -144,8 +144,8 @@ impl Line {
         };
         let ob_id = product.header.i64("OBS.ID").unwrap_or_default();
         let conversion = convert_product(ConvertSource {
-            product,
-            others,
+            product: &product,
+            others: &others,
             record: &provenance,
             inputs: &input_headers(&provenance)?,
             facts: &facts,
@@ -162,7 +162,15 @@ impl Line {
         let main = self.put_product(&conversion.product, &delivery.category)?;
         record.outputs.push(main);
         for companion in &conversion.companions {
-            record.outputs.push(self.put_product(companion, &category(&companion.tag))?);
+            let known = (record.outputs.iter())
+                .find(|output| output.name == companion.name)
+                .cloned();
+            let output = match known {
+                // A companion that several products share is written once and goes with each of them.
+                Some(output) => output,
+                None => self.put_product(companion, &category(&companion.tag))?,
+            };
+            record.outputs.push(output);
         }
         if let Some((name, png)) = &conversion.preview {
             let path = self.folder.products().join(name);
@@ -186,6 +194,30 @@ impl Line {
         publish(&part, &path)?;
         Ok(stored(category, &path)?)
     }
+}
+
+/// Reads those products of a job that a delivery names as columns or companions.
+fn companions_of(record: &JobRecord, delivery: &DeliverySpec) -> Result<Vec<Product>, ReadError> {
+    let is_named = |product: &&StoredProduct| {
+        let mut columns = delivery.columns.iter().map(|column| &column.tag);
+        let mut companions = delivery.companions.iter().map(|companion| &companion.tag);
+        columns.any(|tag| *tag == product.tag) || companions.any(|tag| *tag == product.tag)
+    };
+    let named = record.products.iter().filter(is_named);
+    named.map(|product| read_product(&product.location)).collect()
+}
+
+/// Names a certified master for the archive; its file stays as the recipe wrote it.
+fn name_master(record: &mut JobRecord, stored: &StoredProduct, header: &Header) -> Result<(), Fault> {
+    let name = master_name(header, &stored.digest).map_err(|error| Fault::job(&error, Status::Permanent))?;
+    record.outputs.push(StoredProduct {
+        tag: MASTER_CATEGORY.into(),
+        name,
+        ..stored.clone()
+    });
+    let beside = Path::new(&stored.location).with_file_name(provenance_name(&stored.name));
+    record.outputs.push(self::stored(PROVENANCE_CATEGORY, &beside)?);
+    Ok(())
 }
 
 /// Checks a file against the standard; all faults are told at once.
@@ -220,6 +252,10 @@ pub fn sdp_file(path: &Path, name: &str) -> Result<SdpFile, ReadError> {
             reason: error.to_string(),
         })?;
     let stale = sums.iter().enumerate().filter(|(_, sums)| sums.is_stale());
+    if file.category() == Some("SCIENCE.SPECTRUM") {
+        let table = FitsReader::new().table(&frame_at(path, "PRODUCT"), 1);
+        file.spectrum = table.ok().as_ref().and_then(SpectrumFacts::of);
+    }
     file.checksum_faults = stale
         .map(|(hdu, _)| (hdu, "its checksum does not fit its content".to_owned()))
         .collect();
@@ -227,15 +263,19 @@ pub fn sdp_file(path: &Path, name: &str) -> Result<SdpFile, ReadError> {
 }
 
 fn input_headers(record: &Record) -> Result<Vec<InputHeader>, Fault> {
-    let reader = FitsReader::new();
     let header = |frame: &FrameRef| -> Result<InputHeader, Fault> {
-        let primary = reader.hdus(frame)?.into_iter().next();
         Ok(InputHeader {
             id: frame.id.clone(),
-            header: primary.map_or_else(Header::new, |hdu| hdu.header),
+            header: primary_header(frame)?,
         })
     };
     record.raw.iter().map(header).collect()
+}
+
+/// Reads the primary header of a file.
+pub(super) fn primary_header(frame: &FrameRef) -> Result<Header, ReadError> {
+    let primary = FitsReader::new().hdus(frame)?.into_iter().next();
+    Ok(primary.map_or_else(Header::new, |hdu| hdu.header))
 }
 
 /// Describes a file of the run as an output.

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use phoenix_archive::transport::PROVENANCE_CATEGORY;
 use phoenix_archive::{DeliverOptions, ObjectTransport, deliver_one};
 use phoenix_core::observe::Event;
 use phoenix_core::product::{Companion, SealedProduct, StoredProduct};
-use phoenix_core::traits::{FrameReader, IngestStatus, Ingestor, JobRecord, Ledger, LedgerEntry, Stage};
-use phoenix_io::FitsReader;
+use phoenix_core::traits::{IngestStatus, Ingestor, JobRecord, Ledger, LedgerEntry, MASTER_CATEGORY, Stage};
 
 use super::config::Step;
 use super::fault::Fault;
@@ -66,13 +66,23 @@ impl Line {
     }
 }
 
+/// Tells whether an output goes to the archive under a name of its own.
+fn is_main(tag: &str) -> bool {
+    tag == MASTER_CATEGORY || tag.starts_with("SCIENCE.")
+}
+
+/// Tells whether an output goes along with the one before it.
+fn is_companion(tag: &str) -> bool {
+    tag == PROVENANCE_CATEGORY || tag.starts_with(ANCILLARY)
+}
+
 /// Puts the converted files of a job together: each product with the companions that stand behind it.
 fn seal(record: &JobRecord) -> Result<Vec<SealedProduct>, Fault> {
     let mut sealed: Vec<SealedProduct> = Vec::new();
     for output in &record.outputs {
-        if output.tag.as_str().starts_with("SCIENCE") {
+        if is_main(output.tag.as_str()) {
             sealed.push(sealed_product(record, output)?);
-        } else if let Some(product) = sealed.last_mut().filter(|_| output.tag.as_str().starts_with(ANCILLARY)) {
+        } else if let Some(product) = sealed.last_mut().filter(|_| is_companion(output.tag.as_str())) {
             product.companions.push(Companion {
                 name: output.name.clone(),
                 location: output.location.clone(),
@@ -87,10 +97,7 @@ fn seal(record: &JobRecord) -> Result<Vec<SealedProduct>, Fault> {
 
 fn sealed_product(record: &JobRecord, output: &StoredProduct) -> Result<SealedProduct, Fault> {
     let frame = super::convert::frame_of(output);
-    let primary = FitsReader::new().hdus(&frame)?.into_iter().next();
-    let header = primary
-        .map(|hdu| hdu.header)
-        .ok_or_else(|| Fault::sentence(format!("{} has no HDU", output.name)))?;
+    let header = super::convert::primary_header(&frame)?;
     Ok(SealedProduct {
         name: output.name.clone(),
         category: output.tag.to_string(),

@@ -292,9 +292,10 @@ pub(super) fn relations(writer: &mut Writer<'_>, exposures: &Exposures, name: &s
 /// Adds the instrument's constants that belong into the primary HDU and are not there.
 fn constants(input: &ConvertInput<'_>, header: &mut Header) {
     for key in input.delivery.keywords.keys() {
-        let elsewhere = keywords()
-            .iter()
-            .any(|rule| rule.key == key.as_str() && rule.place != Place::Primary);
+        let elsewhere = key.starts_with("TUCD")
+            || keywords()
+                .iter()
+                .any(|rule| rule.key == key.as_str() && rule.place != Place::Primary);
         if let (false, false, Some(value)) = (elsewhere, header.contains(key.as_str()), constant(input, key)) {
             header.set(key.as_str(), typed(key, value), "");
         }
