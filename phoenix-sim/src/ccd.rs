@@ -110,10 +110,9 @@ impl Ccd {
             let length = random.uniform(1.0, LONGEST_TRACK).floor();
             let charge_e = random.exponential(COSMIC_CHARGE_E) / length;
             for _ in 0..length as usize {
-                if x >= 0.0 && y >= 0.0 && (x as usize) < columns {
-                    if let Some(row) = hits.get_mut(y as usize) {
-                        row.push((x as usize, charge_e));
-                    }
+                let is_inside = x >= 0.0 && y >= 0.0 && (x as usize) < columns;
+                if let Some(row) = hits.get_mut(y as usize).filter(|_| is_inside) {
+                    row.push((x as usize, charge_e));
                 }
                 x += libm::cos(angle);
                 y += libm::sin(angle);

@@ -48,7 +48,7 @@ impl Optics {
     /// and the angle bring 572.8 nm to the centre and 24 nm on 4096 pixels of 15 µm.
     pub fn h572_8() -> Self {
         Self {
-            collimator_mm: 1400.295_818,
+            collimator_mm: 1_400.295_818,
             magnification: 0.399_265,
             grating_rad: 0.951_904_078_741_325_5,
             grooves_per_mm: 316.0,

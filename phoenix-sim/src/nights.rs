@@ -31,3 +31,6 @@ pub enum FrameSize {
     /// As the detector is read out unbinned.
     Full,
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,7 +27,7 @@ impl Trace {
         }
         let y = heights
             .windows(2)
-            .map(|pair| binned(0.5 * (pair.first().copied()? + pair.last().copied()?), binning))
+            .map(|pair| Some(binned(0.5 * (pair.first()? + pair.last()?), binning)))
             .collect::<Option<_>>()?;
         Some(Self { order, edges_nm, y })
     }
@@ -50,8 +50,8 @@ impl Trace {
 }
 
 /// Turns unbinned pixels counted from 1 into binned ones.
-fn binned(pixel: f64, binning: usize) -> Option<f64> {
-    Some((pixel - 0.5) / binning as f64 + 0.5)
+fn binned(pixel: f64, binning: usize) -> f64 {
+    (pixel - 0.5) / binning as f64 + 0.5
 }
 
 /// A wavelength and the dispersion there, carried from column to column.

@@ -16,9 +16,11 @@ use crate::projection::SkyPoint;
 /// A run of like exposures of a template.
 #[derive(Debug, Clone)]
 pub(crate) struct Run {
-    /// Hours after midnight UTC.
+    /// When the template starts, hours after midnight UTC.
     pub(crate) hour: f64,
     pub(crate) n: usize,
+    /// Exposures of the same template before these, and in all.
+    pub(crate) within: (usize, usize),
     pub(crate) exptime_s: f64,
     pub(crate) dpr: Dpr,
     pub(crate) template: &'static str,
@@ -40,6 +42,7 @@ impl Run {
         Self {
             hour,
             n,
+            within: (0, n),
             exptime_s,
             dpr: Dpr {
                 catg: "CALIB",
@@ -70,7 +73,8 @@ impl Run {
         } else {
             "60.A-9022(C)"
         };
-        (0..self.n)
+        let (before, n_exposures) = self.within;
+        (before..before + self.n)
             .map(|index| Shot {
                 start: Mjd(start.0 + (7.233 + late_s + index as f64 * (self.exptime_s + gap_s)) / 86_400.0),
                 exptime_s: self.exptime_s,
@@ -83,7 +87,7 @@ impl Run {
                     id: self.template.to_owned(),
                     start,
                     number: index + 1,
-                    n_exposures: self.n,
+                    n_exposures,
                 },
                 block: Block {
                     id: self.block.0,

@@ -117,7 +117,7 @@ pub(crate) fn night(arm: Arm, seed: u64, size: FrameSize) -> SimulatedNight<Slit
     };
     let chips = arm.chips(binning, seed);
     let resolution = arm.resolution(plan::SLIT_WIDTH_ARCSEC);
-    let traces: Vec<Vec<Trace>> = chips.iter().map(|chip| traces(chip)).collect();
+    let traces: Vec<Vec<Trace>> = chips.iter().map(traces).collect();
     let planned = plan::plan(arm, seed);
     let mut night = SimulatedNight {
         files: statics::files(),

@@ -38,12 +38,11 @@ impl Chain {
             let path = chain.folder.path().join(&product.name);
             let header = product.header.clone();
             phoenix_io::write_product(&path, product).unwrap();
-            match header.str("PRO.CATG") {
-                Ok(tag) => chain.made.insert(tag.to_owned(), path).map_or((), |_| ()),
-                Err(_) => {
-                    let kind = header.str("DPR.TYPE").unwrap().to_owned();
-                    chain.raw.entry(kind).or_default().push(path);
-                }
+            if let Ok(tag) = header.str("PRO.CATG") {
+                chain.made.insert(tag.to_owned(), path);
+            } else {
+                let kind = header.str("DPR.TYPE").unwrap().to_owned();
+                chain.raw.entry(kind).or_default().push(path);
             }
         }
         (chain, night.truth)

@@ -102,7 +102,7 @@ fn assert_format(chain: &Chain, truth: &SlitTruth) {
         };
         let (x, order, ident, solved) = (column("X"), column("Order"), column("Ident"), column("NLinSol"));
         let misses: Vec<f64> = (0..x.len())
-            .filter(|row| solved[*row] == 1.0 && ident[*row].is_finite())
+            .filter(|row| solved[*row] > 0.5 && ident[*row].is_finite())
             .map(|row| x[row] - chip.position(order[row] as u32, ident[row] / 10.0).unwrap()[0])
             .collect();
         assert!(misses.len() > 250, "{name}: {}", misses.len());

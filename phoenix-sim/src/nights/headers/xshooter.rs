@@ -172,116 +172,74 @@ fn calibrations(arm: Arm) -> Vec<Lit> {
     runs
 }
 
+/// A visit to a target: hour, block, category, target and its place, type, technique, template, exposures, their time if
+/// it is short.
+type Visit = (
+    f64,
+    i64,
+    &'static str,
+    (&'static str, f64, f64),
+    (&'static str, &'static str),
+    &'static str,
+    usize,
+    Option<f64>,
+);
+
+const STARE: &str = "ECHELLE,SLIT,STARE";
+const NOD: &str = "ECHELLE,SLIT,NODDING";
+const OFFSET: &str = "ECHELLE,SLIT,OFFSET";
+const STANDARD: (&str, f64, f64) = ("LTT3864", 158.0567, -35.6283);
+const OFFSET_TEMPLATE: &str = "XSHOOTER_slt_obs_FixedSkyOffset";
+
+#[rustfmt::skip]
+const VISITS: [Visit; 7] = [
+    (-0.7, 200_170_010, "CALIB", STANDARD, ("STD,FLUX", STARE), "XSHOOTER_slt_cal_StandardStare", 1, Some(120.0)),
+    (-0.4, 200_170_011, "CALIB", STANDARD, ("STD,FLUX", NOD), "XSHOOTER_slt_cal_SpecphotNodding", 2, Some(120.0)),
+    (9.3, 200_170_012, "CALIB", STANDARD, ("STD,FLUX", OFFSET), "XSHOOTER_slt_cal_SpecphotOffset", 2, Some(120.0)),
+    (0.2, 1_384_301, "SCIENCE", ("SIM-XSH-STARE", 176.11, -22.43), ("OBJECT", STARE), "XSHOOTER_slt_obs_Stare", 2, None),
+    (1.6, 1_384_302, "SCIENCE", ("SIM-XSH-NOD", 210.52, -31.07), ("OBJECT", NOD), "XSHOOTER_slt_obs_AutoNodOnSlit", 4, None),
+    (3.0, 1_384_303, "CALIB", ("SIM-TELLURIC", 214.84, -30.92), ("STD,TELLURIC", NOD), "XSHOOTER_slt_cal_TelluricStdNod", 2, Some(5.0)),
+    (4.1, 1_384_304, "SCIENCE", ("SIM-XSH-OFFSET", 266.42, -29.01), ("OBJECT", OFFSET), OFFSET_TEMPLATE, 2, None),
+];
+
 fn observations(arm: Arm) -> Vec<Lit> {
-    let point = |ra_deg, dec_deg| SkyPoint { ra_deg, dec_deg };
     let slit = SLITS[arm as usize];
-    let exptime_s = match arm {
+    let usual_s = match arm {
         Arm::Uvb => 660.0,
         Arm::Vis => 640.0,
         Arm::Nir => 600.0,
     };
     let arc = if arm == Arm::Nir { 2 } else { 1 };
-    let block =
-        |hour: f64, id: i64, catg, target, (kind, tech): (&'static str, &'static str), template, n, exptime_s| {
-            let flexure =
-                Run::calib(hour - 0.05, 1, 2.0, ("LAMP,AFC", "ECHELLE"), "XSHOOTER_slt_acq").on("CALIB", target, id);
-            let run = Run::calib(hour, n, exptime_s, (kind, tech), template).on(catg, target, id);
-            [
-                Lit {
-                    run: flexure,
-                    arm,
-                    lamp: Some(arc),
-                    slit: "Pin_0.5",
-                },
-                Lit {
-                    run,
-                    arm,
-                    lamp: None,
-                    slit,
-                },
-            ]
-        };
-    let stare = ("OBJECT", "ECHELLE,SLIT,STARE");
-    let nod = ("OBJECT", "ECHELLE,SLIT,NODDING");
-    let offset = ("OBJECT", "ECHELLE,SLIT,OFFSET");
-    let telluric = ("STD,TELLURIC", "ECHELLE,SLIT,NODDING");
     let mut runs = Vec::new();
-    for (hour, kind, template) in [
-        (
-            -0.7,
-            ("STD,FLUX", "ECHELLE,SLIT,STARE"),
-            "XSHOOTER_slt_cal_StandardStare",
-        ),
-        (
-            -0.4,
-            ("STD,FLUX", "ECHELLE,SLIT,NODDING"),
-            "XSHOOTER_slt_cal_SpecphotNodding",
-        ),
-        (
-            9.3,
-            ("STD,FLUX", "ECHELLE,SLIT,OFFSET"),
-            "XSHOOTER_slt_cal_SpecphotOffset",
-        ),
-    ] {
-        let n = if kind.1 == "ECHELLE,SLIT,STARE" { 1 } else { 2 };
-        let target = ("LTT3864", point(158.0567, -35.6283));
-        runs.extend(block(hour, 200_170_010, "CALIB", target, kind, template, n, 120.0));
+    for (hour, id, catg, (name, ra_deg, dec_deg), dpr, template, n, exptime_s) in VISITS {
+        let target = (name, SkyPoint { ra_deg, dec_deg });
+        let flexure = ("LAMP,AFC", "ECHELLE");
+        runs.push(Lit {
+            run: Run::calib(hour - 0.05, 1, 2.0, flexure, "XSHOOTER_slt_acq").on("CALIB", target, id),
+            arm,
+            lamp: Some(arc),
+            slit: "Pin_0.5",
+        });
+        let on_sky = |run| Lit {
+            run,
+            arm,
+            lamp: None,
+            slit,
+        };
+        let run = Run::calib(hour, n, exptime_s.unwrap_or(usual_s), dpr, template).on(catg, target, id);
+        if template == OFFSET_TEMPLATE {
+            // One template goes on from the object to the sky beside it.
+            let within = (n, 2 * n);
+            let sky = Run::calib(hour, n, usual_s, ("SKY", OFFSET), template).on(catg, target, id);
+            runs.push(on_sky(Run { within, ..sky }));
+            runs.push(on_sky(Run {
+                within: (0, 2 * n),
+                ..run
+            }));
+        } else {
+            runs.push(on_sky(run));
+        }
     }
-    let target = ("SIM-XSH-STARE", point(176.11, -22.43));
-    runs.extend(block(
-        0.2,
-        1_384_301,
-        "SCIENCE",
-        target,
-        stare,
-        "XSHOOTER_slt_obs_Stare",
-        2,
-        exptime_s,
-    ));
-    let target = ("SIM-XSH-NOD", point(210.52, -31.07));
-    runs.extend(block(
-        1.6,
-        1_384_302,
-        "SCIENCE",
-        target,
-        nod,
-        "XSHOOTER_slt_obs_AutoNodOnSlit",
-        4,
-        exptime_s,
-    ));
-    let target = ("SIM-TELLURIC", point(214.84, -30.92));
-    runs.extend(block(
-        3.0,
-        1_384_303,
-        "CALIB",
-        target,
-        telluric,
-        "XSHOOTER_slt_cal_TelluricStdNod",
-        2,
-        5.0,
-    ));
-    let target = ("SIM-XSH-OFFSET", point(266.42, -29.01));
-    runs.extend(block(
-        4.1,
-        1_384_304,
-        "SCIENCE",
-        target,
-        offset,
-        "XSHOOTER_slt_obs_FixedSkyOffset",
-        2,
-        exptime_s,
-    ));
-    let sky = ("SKY", "ECHELLE,SLIT,OFFSET");
-    runs.extend(block(
-        4.6,
-        1_384_304,
-        "SCIENCE",
-        target,
-        sky,
-        "XSHOOTER_slt_obs_FixedSkyOffset",
-        2,
-        exptime_s,
-    ));
     runs
 }
 

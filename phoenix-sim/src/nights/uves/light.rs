@@ -56,7 +56,6 @@ pub(crate) fn paint(arm: Arm, chip: &ChipTruth, traces: &[Trace], one: &Planned,
     };
     let exptime_s = one.shot.exptime_s;
     match (&one.light, &one.star) {
-        (Light::None, _) => {}
         (Light::Flat, _) => {
             let lamp_nm = if arm == Arm::Red { 580.0 } else { 437.0 };
             let lamp =
@@ -91,7 +90,7 @@ pub(crate) fn paint(arm: Arm, chip: &ChipTruth, traces: &[Trace], one: &Planned,
             });
             canvas.add_scattered(1.0);
         }
-        (Light::Star(_), None) => {}
+        (Light::None, _) | (Light::Star(_), None) => {}
     }
     canvas.expected_e
 }

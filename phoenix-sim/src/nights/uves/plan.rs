@@ -87,7 +87,7 @@ impl Planned {
 pub(crate) fn plan(arm: Arm, seed: u64) -> Vec<Planned> {
     let mut planned: Vec<Planned> = runs(arm, seed)
         .into_iter()
-        .flat_map(|run| exposures(arm, run))
+        .flat_map(|run| exposures(arm, &run))
         .collect();
     planned.sort_by(|a, b| a.shot.start.0.total_cmp(&b.shot.start.0));
     planned
@@ -213,7 +213,7 @@ pub(crate) fn standard_star() -> Star {
     }
 }
 
-fn exposures(arm: Arm, run: Run) -> Vec<Planned> {
+fn exposures(arm: Arm, run: &Run) -> Vec<Planned> {
     let mode = match arm {
         Arm::Blue => "blue",
         Arm::Red => "red",
