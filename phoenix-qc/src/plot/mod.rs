@@ -1,9 +1,10 @@
-//! The preview: a white-light image as PNG with colour bar, celestial axes, compass and scale bar.
+//! The preview: a white-light image as PNG with colour bar, celestial axes, compass and scale bar; a spectrum as a curve.
 //!
 //! `spec` says what to draw and can be stored; `raster` draws it. `zscale` and `stretch` turn values into a place on the
 //! colour map, `ticks` finds round values and celestial positions, `canvas` puts lines and text on pixels.
 
 mod canvas;
+mod curve;
 mod raster;
 mod spec;
 mod stretch;
@@ -16,6 +17,7 @@ use phoenix_core::product::Product;
 use phoenix_core::traits::ReadError;
 
 pub use crate::celestial::SkyWcs;
+pub use curve::{CurvePreview, curve};
 pub use raster::render;
 pub use spec::{ColourMap, PreviewSpec, Stretch};
 pub use zscale::zscale;

@@ -11,6 +11,7 @@ use phoenix_archive::transport::PROVENANCE_CATEGORY;
 use phoenix_core::error::Status;
 use phoenix_core::frame::FrameRef;
 use phoenix_core::header::Header;
+use phoenix_core::id::Tag;
 use phoenix_core::product::{Product, StoredProduct};
 use phoenix_core::provenance::Record;
 use phoenix_core::traits::{DeliveryForm, DeliverySpec, FrameReader, JobRecord, MASTER_CATEGORY, ReadError, Stage};
@@ -132,7 +133,7 @@ impl Line {
         nights: &[NightInfo],
     ) -> Result<(), Fault> {
         let product = read_product(&stored.location)?;
-        let others = companions_of(record, delivery)?;
+        let others = named_by(record, delivery)?;
         let provenance = self.provenance_of(stored)?;
         let report = self.folder.job_report(&record.job);
         let stem = stored.name.trim_end_matches(".fits");
@@ -155,7 +156,7 @@ impl Line {
             preview: std::fs::read(report.join(format!("{stem}.preview.png"))).ok(),
         })
         .map_err(|error| Fault::job(&error, Status::Permanent))?;
-        let category = |tag: &phoenix_core::id::Tag| {
+        let category = |tag: &Tag| {
             let companion = delivery.companions.iter().find(|companion| companion.tag == *tag);
             companion.map_or_else(|| delivery.category.clone(), |companion| companion.category.clone())
         };
@@ -196,14 +197,22 @@ impl Line {
     }
 }
 
+/// Reads those products of a job that a delivery names as columns.
+#[cfg(feature = "plot")]
+pub(super) fn columns_of(record: &JobRecord, delivery: &DeliverySpec) -> Result<Vec<Product>, ReadError> {
+    let is_named = |tag: &Tag| delivery.columns.iter().any(|column| column.tag == *tag);
+    read_named(record, is_named)
+}
+
 /// Reads those products of a job that a delivery names as columns or companions.
-fn companions_of(record: &JobRecord, delivery: &DeliverySpec) -> Result<Vec<Product>, ReadError> {
-    let is_named = |product: &&StoredProduct| {
-        let mut columns = delivery.columns.iter().map(|column| &column.tag);
-        let mut companions = delivery.companions.iter().map(|companion| &companion.tag);
-        columns.any(|tag| *tag == product.tag) || companions.any(|tag| *tag == product.tag)
-    };
-    let named = record.products.iter().filter(is_named);
+fn named_by(record: &JobRecord, delivery: &DeliverySpec) -> Result<Vec<Product>, ReadError> {
+    let is_companion = |tag: &Tag| delivery.companions.iter().any(|companion| companion.tag == *tag);
+    let is_column = |tag: &Tag| delivery.columns.iter().any(|column| column.tag == *tag);
+    read_named(record, |tag| is_companion(tag) || is_column(tag))
+}
+
+fn read_named(record: &JobRecord, is_named: impl Fn(&Tag) -> bool) -> Result<Vec<Product>, ReadError> {
+    let named = record.products.iter().filter(|product| is_named(&product.tag));
     named.map(|product| read_product(&product.location)).collect()
 }
 

@@ -23,13 +23,17 @@ use super::fault::Fault;
 use super::folder::{read_json, write_json, write_whole};
 use super::{Line, LineError};
 
+/// The category of products that are drawn as curves.
+#[cfg(feature = "plot")]
+const SPECTRUM: &str = "SCIENCE.SPECTRUM";
+
 /// Everything that is found out about one product, with one look at its pixels.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Examination {
     /// The grades.
     pub report: QcReport,
-    /// The white-light preview as PNG, if the product is a cube and previews are built in.
+    /// The preview as PNG, if the product is a cube or a spectrum and previews are built in.
     pub preview: Option<Vec<u8>>,
     /// What the archive's standard wants to know of the pixels, by keyword.
     pub facts: BTreeMap<String, f64>,
@@ -157,6 +161,9 @@ impl Line {
         let trend = StoreTrend::new(&self.state);
         let mut examination = examine(&product, scorer, &trend)?;
         trend.finish()?;
+        if examination.preview.is_none() {
+            examination.preview = self.curve(record, &product)?;
+        }
         examination.report.product = product_key(&record.job, &stored.name);
         let rows = phoenix_qc::score::rows(
             &examination.report,
@@ -172,6 +179,37 @@ impl Line {
             of,
         });
         Ok(())
+    }
+
+    /// Draws a product that is delivered as a spectrum; what cannot be drawn goes without a picture.
+    #[cfg(feature = "plot")]
+    fn curve(&self, record: &JobRecord, product: &Product) -> Result<Option<Vec<u8>>, Fault> {
+        let Some(delivery) = self.instrument.delivery(&product.tag, &product.header) else {
+            return Ok(None);
+        };
+        if delivery.category != SPECTRUM {
+            return Ok(None);
+        }
+        let others = super::convert::columns_of(record, &delivery)?;
+        let Some(curve) = phoenix_archive::sdp::convert::curve(product, &others, &delivery) else {
+            return Ok(None);
+        };
+        // What is no measurement would draw the axis instead of the spectrum.
+        let flux = curve.flux.iter().zip(&curve.is_good);
+        let flux: Vec<f64> = flux.map(|(flux, good)| if *good { *flux } else { f64::NAN }).collect();
+        let drawn = phoenix_qc::plot::curve(&phoenix_qc::plot::CurvePreview {
+            title: product.header.str("OBJECT").unwrap_or(&product.name),
+            subtitle: product.header.str("DATE-OBS").unwrap_or_default(),
+            unit: &curve.unit,
+            wave_nm: &curve.wave_nm,
+            flux: &flux,
+        });
+        Ok(drawn.ok())
+    }
+
+    #[cfg(not(feature = "plot"))]
+    fn curve(&self, _record: &JobRecord, _product: &Product) -> Result<Option<Vec<u8>>, Fault> {
+        Ok(None)
     }
 
     /// Writes score report, preview and facts of one product.
