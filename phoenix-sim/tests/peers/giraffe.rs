@@ -55,12 +55,7 @@ fn the_whole_cascade_finds_fibres_lines_and_stars() {
     assert_traces(&chain, &truth);
     let mut known = FIBRES.to_vec();
     known.push("LINE_CATALOG");
-    chain.run(
-        "giwavecalibration",
-        &["--wcal-omsol=FALSE"],
-        ("LAMP,WAVE", "ARC_SPECTRUM", 1),
-        &known,
-    );
+    chain.run("giwavecalibration", &[], ("LAMP,WAVE", "ARC_SPECTRUM", 1), &known);
     let mut known = FIBRES.to_vec();
     known.extend(["FF_EXTSPECTRA", "FF_EXTERRORS", "DISPERSION_SOLUTION"]);
     let options = ["--siwc-apply=FALSE", "--generate-SDP-format=TRUE"];

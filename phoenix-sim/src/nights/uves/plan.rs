@@ -214,15 +214,15 @@ pub(crate) fn standard_star() -> Star {
 }
 
 fn exposures(arm: Arm, run: &Run) -> Vec<Planned> {
-    let mode = match arm {
-        Arm::Blue => "blue",
-        Arm::Red => "red",
+    let (mode, open_s) = match arm {
+        Arm::Blue => ("blue", 12.347),
+        Arm::Red => ("red", 14.258),
     };
     let start = Mjd(MIDNIGHT + run.hour / 24.0);
     (0..run.n)
         .map(|index| {
-            // Shutters open some seconds after the template starts, and never on a whole second.
-            let after_s = 12.347 + index as f64 * (run.exptime_s + READOUT_S + 0.113);
+            // Shutters open some seconds after the template starts, never on a whole second, the red arm's last.
+            let after_s = open_s + index as f64 * (run.exptime_s + READOUT_S + 0.113);
             let shot = Shot {
                 start: Mjd(start.0 + after_s / 86_400.0),
                 exptime_s: run.exptime_s,
