@@ -191,8 +191,7 @@ impl RuleAssociator {
                 reason: shut_reason(&self.policy, plan, shut, wanting),
             };
         }
-        let fits = prepared.shelf.fits(place, plan, &prepared.table, wanting);
-        let taken = take_of(&prepared.shelf, plan, &fits);
+        let taken = prepared.shelf.picks(place, plan, &prepared.table, wanting);
         let Some(best) = taken.first() else {
             let explained = explain_slot(&self.policy, pool, prepared, (place, plan), wanting);
             return Fill::Missing {
@@ -221,7 +220,7 @@ impl RuleAssociator {
             frames,
             level: taken.iter().map(|fit| fit.level).max().unwrap_or(MatchLevel(0)),
             dt_days: days(best.later_ms),
-            reason: reason(plan.plan.rule, best, fits.len()),
+            reason: reason(plan.plan.rule, best),
         }
     }
 }
@@ -234,28 +233,11 @@ impl Prepared {
     }
 }
 
-/// Returns what a slot takes of the candidates that fit: the best, and more of those that exist if it takes several.
-pub(crate) fn take_of(shelf: &Shelf, plan: &SlotPlan, fits: &[Fit]) -> Vec<Fit> {
-    let exists = |fit: &Fit| {
-        shelf
-            .origin(fit.candidate)
-            .is_some_and(|origin| origin.producer.is_none())
-    };
-    match fits.first() {
-        Some(best) if !exists(best) => vec![*best],
-        Some(_) => {
-            let real = fits.iter().copied().filter(exists);
-            real.take(plan.max.unwrap_or(usize::MAX)).collect()
-        }
-        None => Vec::new(),
-    }
-}
-
 fn days(later_ms: Option<i64>) -> f64 {
     later_ms.map_or(0.0, |milliseconds| milliseconds as f64 / 86_400_000.0)
 }
 
-fn reason(rule: TimeRule, best: &Fit, n_fits: usize) -> String {
+fn reason(rule: TimeRule, best: &Fit) -> String {
     let which = match rule {
         TimeRule::Closest => "closest",
         TimeRule::Next => "next",
@@ -268,12 +250,9 @@ fn reason(rule: TimeRule, best: &Fit, n_fits: usize) -> String {
     match best.later_ms {
         Some(later_ms) => {
             let side = if later_ms < 0 { "before" } else { "after" };
-            format!(
-                "{which} of {n_fits} that fit, {:.3} d {side}",
-                days(Some(later_ms)).abs()
-            )
+            format!("{which}, {:.3} d {side}", days(Some(later_ms)).abs())
         }
-        None => format!("{which} of {n_fits} that fit, valid at any time"),
+        None => format!("{which}, valid at any time"),
     }
 }
 

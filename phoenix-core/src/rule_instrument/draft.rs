@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use super::associator::take_of;
 use super::cascade::{Work, works};
 use super::grouping::Asked;
 use super::policy::{Named, Policy};
@@ -227,8 +226,7 @@ impl Draft {
                     self.fills.push(DraftFill::Missing);
                     continue;
                 }
-                let fits = self.shelf.fits((task, n), plan, table, &wanting);
-                let picked = take_of(&self.shelf, plan, &fits);
+                let picked = self.shelf.picks((task, n), plan, table, &wanting);
                 let producer = picked
                     .first()
                     .and_then(|fit| self.shelf.origin(fit.candidate)?.producer);

@@ -1,8 +1,8 @@
 //! Why a slot got what it got: every candidate and the first rule that refused it.
 
-use super::associator::{Prepared, shut_reason, take_of};
+use super::associator::{Prepared, shut_reason};
 use super::policy::Policy;
-use super::shelf::{Fit, Refusal, Shelf, Wanting, ordered};
+use super::shelf::{Fit, Refusal, Shelf, Wanting, ordered, take_of};
 use super::slots::SlotPlan;
 use crate::association::{CalibPool, CandidateExplained, SlotExplained, Verdict};
 use crate::rules::eval::Scene;

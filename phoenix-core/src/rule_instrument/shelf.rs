@@ -12,6 +12,12 @@ use crate::rules::table::{Atom, FrameTable, RowId};
 use crate::rules::validity::lies_in;
 use crate::rules::{KeyId, Moment, Preference, TimeRule};
 
+/// A day in milliseconds.
+const DAY_MS: u64 = 86_400_000;
+
+/// Most keys that a slot joins through the index; further ones are compared candidate by candidate.
+pub(crate) const MOST_JOINS: usize = 16;
+
 /// What a candidate is, beside its values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Origin {
@@ -83,8 +89,18 @@ type Parts = HashMap<Box<[Atom]>, Vec<u32>>;
 struct SlotShelf {
     /// Those whose own conditions hold.
     candidates: Vec<u32>,
-    /// Those by their joined values, in order of time; those without a time come last.
-    buckets: HashMap<Box<[Atom]>, Vec<u32>>,
+    /// Those by their joined values.
+    buckets: HashMap<Box<[Atom]>, Bucket>,
+}
+
+/// Candidates with the same joined values.
+#[derive(Debug, Default)]
+struct Bucket {
+    /// In order of time; those without a time come last.
+    candidates: Vec<u32>,
+    n_timed: usize,
+    has_real: bool,
+    has_planned: bool,
 }
 
 /// Every candidate of a plan.
@@ -177,18 +193,22 @@ impl Shelf {
             if joined.contains(&Atom::NONE) {
                 continue;
             }
-            if let Some(bucket) = shelf.buckets.get_mut(joined.as_slice()) {
-                bucket.push(*n);
-            } else {
-                shelf.buckets.insert(joined.as_slice().into(), vec![*n]);
-            }
+            let is_planned = origin.producer.is_some();
+            let bucket = match shelf.buckets.get_mut(joined.as_slice()) {
+                Some(bucket) => bucket,
+                None => shelf.buckets.entry(joined.as_slice().into()).or_default(),
+            };
+            bucket.candidates.push(*n);
+            bucket.n_timed += usize::from(table.moment(origin.row).is_some());
+            bucket.has_planned |= is_planned;
+            bucket.has_real |= !is_planned;
         }
         let time = |n: &u32| {
             let moment = self.origin(*n).and_then(|origin| table.moment(origin.row));
             (moment.is_none(), moment)
         };
         for bucket in shelf.buckets.values_mut() {
-            bucket.sort_by_key(time);
+            bucket.candidates.sort_by_key(time);
         }
         shelf
     }
@@ -255,8 +275,8 @@ impl Shelf {
         })
     }
 
-    /// Returns the candidates that fit a slot, the best first, through the index.
-    pub(crate) fn fits(
+    /// Returns what a slot takes, the best first, through the index: as many as it takes, or the one that is planned.
+    pub(crate) fn picks(
         &self,
         (task, slot): (usize, usize),
         plan: &SlotPlan,
@@ -266,31 +286,115 @@ impl Shelf {
         let Some(shelf) = self.slot(task, slot, plan, table) else {
             return Vec::new();
         };
-        let joined: Option<Vec<Atom>> = plan
-            .joins()
-            .map(|(_, key)| wanting.input.value(key).and_then(|value| table.equal_atom(&value)))
-            .collect();
-        let Some(bucket) = joined.and_then(|joined| shelf.buckets.get(joined.as_slice())) else {
+        let mut joined = [Atom::NONE; MOST_JOINS];
+        let mut n_joined = 0;
+        for ((_, key), place) in plan.joins().zip(&mut joined) {
+            match wanting.input.value(key).and_then(|value| table.equal_atom(&value)) {
+                Some(atom) => *place = atom,
+                None => return Vec::new(),
+            }
+            n_joined += 1;
+        }
+        let Some(bucket) = joined.get(..n_joined).and_then(|joined| shelf.buckets.get(joined)) else {
             return Vec::new();
         };
-        let mut fits = Vec::new();
-        for candidate in self.within_reach(bucket, plan, table, wanting.moment) {
-            let Some(origin) = self.origin(*candidate) else {
-                continue;
-            };
-            if origin.producer.is_some() && origin.producer == wanting.own {
-                continue;
-            }
+        let takes_one = plan.max == Some(1) && !matches!(plan.plan.rule, TimeRule::Between | TimeRule::TryBetween);
+        if let (Some(dataset), true) = (wanting.moment, takes_one && plan.plan.is_nested()) {
+            return self
+                .nearest(bucket, plan, table, wanting, dataset)
+                .into_iter()
+                .collect();
+        }
+        let reach = self.within_reach(&bucket.candidates, plan, table, wanting.moment);
+        let fits = reach
+            .iter()
+            .filter_map(|candidate| self.judge(plan, table, wanting, *candidate));
+        let fits = ordered(fits.collect(), plan.plan.rule);
+        take_of(self, plan, &fits)
+    }
+
+    /// Judges a candidate of a bucket: its own conditions and the joined ones hold.
+    fn judge(&self, plan: &SlotPlan, table: &FrameTable, wanting: &Wanting<'_>, candidate: u32) -> Option<Fit> {
+        let origin = self.origin(candidate)?;
+        if origin.producer.is_some() && origin.producer == wanting.own {
+            return None;
+        }
+        let (level, later_ms) = Self::judge_time(plan, table.moment(origin.row), wanting.moment).ok()?;
+        let mut conditions = plan.looking(Look::Both).peekable();
+        if conditions.peek().is_some() {
             let row = table.row(origin.row);
             let scene = Scene::candidate(&row, wanting.input);
-            if !plan.looking(Look::Both).all(|code| code.holds(&scene)) {
-                continue;
-            }
-            if let Ok((level, later_ms)) = Self::judge_time(plan, table.moment(origin.row), wanting.moment) {
-                fits.extend(self.fit(plan, *candidate, level, later_ms));
+            if !conditions.all(|code| code.holds(&scene)) {
+                return None;
             }
         }
-        ordered(fits, plan.plan.rule)
+        self.fit(plan, candidate, level, later_ms)
+    }
+
+    /// Returns the best candidate of a bucket, looking outward from the dataset's time and no farther than needed.
+    ///
+    /// Going away from the dataset the level never gets better, so the search of a side ends where neither level nor
+    /// preference nor distance can beat what was found.
+    fn nearest(
+        &self,
+        bucket: &Bucket,
+        plan: &SlotPlan,
+        table: &FrameTable,
+        wanting: &Wanting<'_>,
+        dataset: Moment,
+    ) -> Option<Fit> {
+        let moment = |n: &u32| self.origin(*n).and_then(|origin| table.moment(origin.row));
+        let timed = bucket.candidates.get(..bucket.n_timed).unwrap_or_default();
+        let middle = timed.partition_point(|n| moment(n).is_some_and(|moment| moment < dataset));
+        let (earlier, later) = timed.split_at_checked(middle)?;
+        let most_preferred = match plan.prefer {
+            Preference::Master => u8::from(!bucket.has_real),
+            Preference::Raw => u8::from(!bucket.has_planned),
+            Preference::Nearest => 0,
+        };
+        let mut best: Option<Fit> = None;
+        let mut search = |side: &mut dyn Iterator<Item = &u32>| {
+            for candidate in side {
+                let Some(at) = moment(candidate) else { break };
+                let distance = at.since_ms(dataset).unsigned_abs();
+                let is_out = match plan.plan.rule {
+                    TimeRule::Previous | TimeRule::ValidFrom => at > dataset,
+                    TimeRule::Next => at < dataset,
+                    TimeRule::SameNight => distance > DAY_MS,
+                    _ => false,
+                };
+                if is_out {
+                    break;
+                }
+                let is_hopeless = best.as_ref().is_some_and(|best| {
+                    let is_farther = distance > best.later_ms.map_or(u64::MAX, i64::unsigned_abs);
+                    match plan.plan.level(at, dataset) {
+                        Some(level) if level == best.level => is_farther && best.preferred == most_preferred,
+                        Some(level) => level > best.level,
+                        None => true,
+                    }
+                });
+                if is_hopeless || (best.is_none() && plan.plan.level(at, dataset).is_none()) {
+                    break;
+                }
+                if let Some(fit) = self.judge(plan, table, wanting, *candidate)
+                    && best.as_ref().is_none_or(|best| fit.better(best) == Ordering::Less)
+                {
+                    best = Some(fit);
+                }
+            }
+        };
+        search(&mut earlier.iter().rev());
+        search(&mut later.iter());
+        // A file without a time is farther than any, but may be of the sort that is preferred.
+        if best.is_none_or(|best| best.preferred != most_preferred) {
+            let timeless = bucket.candidates.get(bucket.n_timed..).unwrap_or_default();
+            let fits = timeless
+                .iter()
+                .filter_map(|candidate| self.judge(plan, table, wanting, *candidate));
+            best = fits.chain(best).min_by(Fit::better);
+        }
+        best
     }
 
     /// Cuts a bucket to the time that the windows reach.
@@ -389,4 +493,21 @@ pub(crate) fn ordered(mut fits: Vec<Fit>, rule: TimeRule) -> Vec<Fit> {
         }
     }
     fits
+}
+
+/// Returns what a slot takes of the candidates that fit: the best, and more of those that exist if it takes several.
+pub(crate) fn take_of(shelf: &Shelf, plan: &SlotPlan, fits: &[Fit]) -> Vec<Fit> {
+    let exists = |fit: &Fit| {
+        shelf
+            .origin(fit.candidate)
+            .is_some_and(|origin| origin.producer.is_none())
+    };
+    match fits.first() {
+        Some(best) if !exists(best) => vec![*best],
+        Some(_) => {
+            let real = fits.iter().copied().filter(exists);
+            real.take(plan.max.unwrap_or(usize::MAX)).collect()
+        }
+        None => Vec::new(),
+    }
 }

@@ -1,5 +1,6 @@
 //! A calibration slot taken apart: which of its conditions look at the candidate alone, which join it to the dataset.
 
+use super::shelf::MOST_JOINS;
 use crate::id::Tag;
 use crate::rules::ast::{Comparison, Scope};
 use crate::rules::code::{Code, Term};
@@ -86,12 +87,7 @@ impl SlotPlan {
             is_asked_for: !is_zero || validity.zero_max == ZeroMax::Unlimited,
             prefer: plan.prefer.unwrap_or(validity.prefer),
             plan,
-            conditions: rule
-                .condition
-                .conjuncts()
-                .iter()
-                .map(|code| (Look::at(code), code.clone()))
-                .collect(),
+            conditions: limited(rule),
         }
     }
 
@@ -121,4 +117,19 @@ impl SlotPlan {
         keys.dedup();
         keys
     }
+}
+
+/// Takes the conditions of a slot apart; joins beyond those that the index holds are compared one by one.
+fn limited(rule: &SlotRule) -> Vec<(Look, Code)> {
+    let mut n_joins = 0;
+    let mut look = |code: &Code| match Look::at(code) {
+        Look::Join { .. } if n_joins == MOST_JOINS => Look::Both,
+        Look::Join { candidate, dataset } => {
+            n_joins += 1;
+            Look::Join { candidate, dataset }
+        }
+        other => other,
+    };
+    let conditions = rule.condition.conjuncts().iter();
+    conditions.map(|code| (look(code), code.clone())).collect()
 }

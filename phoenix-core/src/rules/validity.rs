@@ -254,6 +254,15 @@ impl CalibrationPlan {
             .find(|breakpoint| (calibration < *breakpoint) != (dataset < *breakpoint))
     }
 
+    /// Tells whether a calibration farther away on the same side never has a better level: each window lies in the next.
+    pub(crate) fn is_nested(&self) -> bool {
+        let is_always_open = |window: &Window| window.since.is_none() && window.until.is_none();
+        self.windows.iter().all(is_always_open)
+            && self.windows.array_windows::<2>().all(|[inner, outer]| {
+                inner.level <= outer.level && inner.before_ms <= outer.before_ms && inner.after_ms <= outer.after_ms
+            })
+    }
+
     /// Returns the span of calibration times that any window reaches; `None` if there is no limit.
     pub fn reach(&self, dataset: Moment) -> Option<(Moment, Moment)> {
         let before = self.windows.iter().map(|window| window.before_ms).max()?;
