@@ -2,6 +2,9 @@
 //!
 //! `scene` is the sky, `geometry` and `detector` the instrument, `exposure` turns both into pixels slice by slice;
 //! `observation` places an exposure in a block, `pixtable` makes the product. Model and limits: docs/simulator.md.
+//!
+//! `echelle` and `fibre` are the optics of slit and fibre spectrographs, `ccd` their detectors, `thar` their arc lamp; `nights`
+//! makes raw frames, headers and catalogues of whole nights of them. `night` is the way to all of these.
 
 pub mod ccd;
 pub mod conditions;

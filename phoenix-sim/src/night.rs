@@ -1,4 +1,5 @@
-//! A small MUSE night as an archive holds it: two observing blocks worth reducing, frames that are not, and the truth.
+//! Nights as an archive holds them: the small MUSE night of the demonstration, with blocks worth reducing, frames that are
+//! not, and the truth; and the way to the nights of raw frames that `nights` makes.
 
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ use crate::random::{Purpose, Stream};
 use crate::scene::Scene;
 use crate::truth::{BlockTruth, ExposureTruth, Truth};
 
-/// The civil date of the evening.
+/// The civil date of the evening of every simulated night.
 pub const NIGHT: &str = "2016-05-01";
 
 /// `OBS ID` of the block with four exposures.
@@ -34,7 +35,7 @@ pub const SINGLE_OBS_ID: i64 = 1_384_007;
 const TECHNICAL_OBS_ID: i64 = 1_384_022;
 
 /// Midnight UTC within the night, 2016-05-02.
-const MIDNIGHT: f64 = 57_510.0;
+pub(crate) const MIDNIGHT: f64 = 57_510.0;
 
 /// What a file of the archive holds.
 #[derive(Debug, Clone)]

@@ -12,15 +12,10 @@ mod shot;
 mod target;
 pub(crate) mod uves;
 
+use crate::night::{MIDNIGHT, NIGHT};
 pub use giraffe::{FibreExposure, FibreTarget, FibreTruth};
 pub use target::{Absorption, Star};
 pub use uves::{ChipTruth, SlitExposure, SlitTruth};
-
-/// The civil date of the evening of every simulated night with pixels.
-pub const NIGHT: &str = "2016-05-01";
-
-/// Midnight UTC within it, 2016-05-02.
-pub(crate) const MIDNIGHT: f64 = 57_510.0;
 
 /// How large the frames of a night are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

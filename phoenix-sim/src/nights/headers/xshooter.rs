@@ -189,6 +189,7 @@ const STARE: &str = "ECHELLE,SLIT,STARE";
 const NOD: &str = "ECHELLE,SLIT,NODDING";
 const OFFSET: &str = "ECHELLE,SLIT,OFFSET";
 const STANDARD: (&str, f64, f64) = ("LTT3864", 158.0567, -35.6283);
+const TELLURIC: (&str, f64, f64) = ("SIM-TELLURIC", 214.84, -30.92);
 const OFFSET_TEMPLATE: &str = "XSHOOTER_slt_obs_FixedSkyOffset";
 
 #[rustfmt::skip]
@@ -198,7 +199,7 @@ const VISITS: [Visit; 7] = [
     (9.3, 200_170_012, "CALIB", STANDARD, ("STD,FLUX", OFFSET), "XSHOOTER_slt_cal_SpecphotOffset", 2, Some(120.0)),
     (0.2, 1_384_301, "SCIENCE", ("SIM-XSH-STARE", 176.11, -22.43), ("OBJECT", STARE), "XSHOOTER_slt_obs_Stare", 2, None),
     (1.6, 1_384_302, "SCIENCE", ("SIM-XSH-NOD", 210.52, -31.07), ("OBJECT", NOD), "XSHOOTER_slt_obs_AutoNodOnSlit", 4, None),
-    (3.0, 1_384_303, "CALIB", ("SIM-TELLURIC", 214.84, -30.92), ("STD,TELLURIC", NOD), "XSHOOTER_slt_cal_TelluricStdNod", 2, Some(5.0)),
+    (3.0, 1_384_303, "CALIB", TELLURIC, ("STD,TELLURIC", NOD), "XSHOOTER_slt_cal_TelluricStdNod", 2, Some(5.0)),
     (4.1, 1_384_304, "SCIENCE", ("SIM-XSH-OFFSET", 266.42, -29.01), ("OBJECT", OFFSET), OFFSET_TEMPLATE, 2, None),
 ];
 
