@@ -8,6 +8,8 @@ mod axis;
 mod columns;
 mod header;
 mod measure;
+#[cfg(test)]
+mod tests;
 
 use phoenix_core::product::{Hdu, HduData, Product, Table};
 use phoenix_core::traits::DeliverySpec;
