@@ -15,7 +15,7 @@ use phoenix_core::error::Status;
 use phoenix_core::frame::FrameRef;
 use phoenix_core::id::JobId;
 use phoenix_core::plan::{InputSource, Plan, PlannedJob, Readiness, Resources, Usage};
-use phoenix_core::traits::{CostKind, CostRow, CostStore, JobStore, Outcome, RecipeError, SinkError};
+use phoenix_core::traits::{CostKind, CostRow, CostStore, JobStore, Meter, Outcome, RecipeError, SinkError};
 use proptest::prelude::*;
 use support::{Bench, Fake, frame, night, plan};
 
@@ -325,4 +325,41 @@ fn products_of_another_software_do_not_stand_for_ours() {
     bench.jobs.put(&record).unwrap();
     let again = bench.run(&engine, &plan);
     assert_eq!(again.job(&dark).unwrap().end, JobOutcome::Done);
+}
+
+/// A process that takes a second of processor time between two looks.
+#[derive(Debug, Default)]
+struct Clockwork(AtomicU32);
+
+impl Meter for Clockwork {
+    fn cpu_s(&self) -> Option<f64> {
+        Some(f64::from(self.0.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    fn peak_bytes(&self) -> Option<u64> {
+        Some(77)
+    }
+
+    fn restart_peak(&self) {}
+}
+
+#[test]
+fn a_job_inside_the_process_is_measured_if_it_ran_alone() {
+    let costs = Arc::new(MemoryCosts::new());
+    let engine = Fake::new()
+        .engine()
+        .with_costs(costs.clone())
+        .with_meter(Arc::new(Clockwork::default()));
+    let bench = Bench::default();
+    let report = bench.run(&engine, &plan(&engine, night()));
+    let taken = Usage {
+        cpu_s: Some(1.0),
+        peak_bytes: Some(77),
+    };
+    assert!(report.jobs.iter().all(|job| job.usage == taken), "{report:?}");
+    let record = bench.jobs.get(&"DARK.900:fake_dark".into()).unwrap().unwrap();
+    assert_eq!(record.usage, taken);
+    // Its peak is what it was given; only its time teaches.
+    let learned = costs.costs(&"fake_dark".into(), "fake", 1).unwrap();
+    assert_eq!((learned[0].usage.cpu_s, learned[0].usage.peak_bytes), (Some(1.0), None));
 }

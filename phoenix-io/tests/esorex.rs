@@ -240,3 +240,47 @@ fn what_is_not_there_or_is_no_esorex_is_said_so() {
         "{error}"
     );
 }
+
+/// Set in a process that this test starts and kills.
+const CHILD: &str = "PHOENIX_TEST_ESOREX_CHILD";
+
+/// Not a test of its own: the process that `a_recipe_dies_with_the_process_that_started_it` kills.
+#[test]
+fn the_process_that_is_killed() {
+    let Some(note) = std::env::var_os(CHILD) else { return };
+    let note = std::path::PathBuf::from(note);
+    let bench = Bench::new().doing(&format!("echo $$ > '{}'; exec sleep 600", note.display()));
+    let _ = bench.run();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_recipe_dies_with_the_process_that_started_it() {
+    if phoenix_testkit::peers::program("setpriv").is_none() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let note = folder.path().join("recipe");
+    let mut parent = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "the_process_that_is_killed"])
+        .env(CHILD, &note)
+        .env("TMPDIR", folder.path())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let recipe: u32 = loop {
+        if let Ok(text) = fs::read_to_string(&note)
+            && text.ends_with('\n')
+        {
+            break text.trim().parse().unwrap();
+        }
+        thread::sleep(Duration::from_millis(5));
+    };
+    parent.kill().unwrap();
+    parent.wait().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while lives(recipe) && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(10));
+    }
+    assert!(!lives(recipe), "the recipe outlived the process that started it");
+}

@@ -269,7 +269,7 @@ fn a_foreign_newer_or_broken_file_is_refused_and_left_alone() {
     let newer = rusqlite::Connection::open(&path).unwrap();
     newer.pragma_update(None, "user_version", 99).unwrap();
     drop(newer);
-    refused("newer than 1");
+    refused("newer than 2");
 
     let state = SqliteState::open(&path).unwrap();
     for n in 0..200 {
@@ -286,6 +286,23 @@ fn a_foreign_newer_or_broken_file_is_refused_and_left_alone() {
 
     let missing = SqliteState::open_existing(folder.path().join("none.db"));
     assert!(matches!(missing, Err(StateError::System { .. })), "{missing:?}");
+}
+
+#[test]
+fn a_file_of_an_older_layout_is_brought_up_to_date_and_keeps_what_it_held() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    let state = SqliteState::open(&path).unwrap();
+    state.put(&record("a")).unwrap();
+    drop(state);
+    let older = rusqlite::Connection::open(&path).unwrap();
+    older
+        .execute_batch("DROP TABLE cost; DELETE FROM migration WHERE version = 2; PRAGMA user_version = 1;")
+        .unwrap();
+    drop(older);
+    let state = SqliteState::open(&path).unwrap();
+    assert_eq!(state.get(&"a".into()).unwrap(), Some(record("a")));
+    assert!(state.costs(&"x".into(), "y", 1).unwrap().is_empty());
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::job::{End, Upstream, Work, with_sources};
 use super::{Admitted, Engine, EngineError, Executor, JobOutcome, JobReport, RunReport, Schedule, Verdict, state};
 use crate::id::JobId;
 use crate::observe::{Event, JobEnd};
-use crate::plan::{Plan, PlannedJob};
+use crate::plan::{Plan, PlannedJob, Usage};
 use crate::traits::{FrameReader, Halt, JobRecord, JobStore, RecipeError, SinkFactory, Stage, StateError};
 
 /// The ports of a run.
@@ -32,6 +32,8 @@ struct Progress {
     resting: Vec<(Instant, usize)>,
     /// How often each job was tried.
     tries: Vec<u32>,
+    /// The job that has had the process to itself since it began, with the processor time of that moment.
+    alone: Option<(usize, Option<f64>)>,
     fatal: Option<StateError>,
 }
 
@@ -94,6 +96,7 @@ impl Engine {
                 reports: vec![None; plan.jobs.len()],
                 resting: Vec::new(),
                 tries: vec![0; plan.jobs.len()],
+                alone: None,
                 fatal: None,
             }),
             changed: Condvar::new(),
@@ -151,6 +154,7 @@ impl Run<'_> {
                 if let Some(tries) = progress.tries.get_mut(admitted.index) {
                     *tries += 1;
                 }
+                progress.alone = self.begin_alone(&progress, admitted.index);
                 let below = progress.schedule.below(admitted.index);
                 let work = Work {
                     engine: self.engine,
@@ -193,6 +197,7 @@ impl Run<'_> {
     /// Enters the end of a job into store, report and schedule, and tells the observer.
     fn settle(&self, admitted: Admitted, job: &PlannedJob, end: End) {
         let (index, share) = (admitted.index, admitted.share);
+        let measured = self.measured(index);
         let tries = self.progress().tries.get(index).copied().unwrap_or(1);
         let mut report = JobReport {
             tries,
@@ -200,13 +205,25 @@ impl Run<'_> {
         };
         let mut failure = None;
         match end {
-            End::Done { record, outcome } => {
+            End::Done { mut record, outcome } => {
+                let noted = record.usage;
+                if noted.is_unknown() && !measured.is_unknown() {
+                    record.usage = measured;
+                    if let Err(error) = self.io.jobs.put(&record) {
+                        return self.give_up(error);
+                    }
+                }
                 report.products = record.products;
                 report.caveats = record.caveats;
                 report.figures = outcome.figures;
                 report.wall_s = record.wall_s;
                 report.usage = record.usage;
-                self.engine.learn(job, share, record.wall_s, record.usage, true);
+                // A recipe inside the process fills the share it is given, so its peak teaches nothing.
+                let taught = Usage {
+                    cpu_s: record.usage.cpu_s,
+                    peak_bytes: noted.peak_bytes,
+                };
+                self.engine.learn(job, share, record.wall_s, taught, true);
             }
             End::Skipped { record } => {
                 if let Some(Halt::Rejected { because }) = &record.halt {
@@ -262,6 +279,29 @@ impl Run<'_> {
             }
         };
         self.block(blocked);
+    }
+
+    /// Notes that a job begins with the process to itself, or that none has it any more.
+    fn begin_alone(&self, progress: &Progress, index: usize) -> Option<(usize, Option<f64>)> {
+        let meter = self
+            .engine
+            .meter
+            .as_ref()
+            .filter(|_| progress.schedule.n_running() == 1)?;
+        meter.restart_peak();
+        Some((index, meter.cpu_s()))
+    }
+
+    /// Returns what a job took if it had the process to itself all the time.
+    fn measured(&self, index: usize) -> Usage {
+        let alone = self.progress().alone.take_if(|(job, _)| *job == index);
+        let (Some((_, before_s)), Some(meter)) = (alone, &self.engine.meter) else {
+            return Usage::default();
+        };
+        Usage {
+            cpu_s: meter.cpu_s().zip(before_s).map(|(now_s, before_s)| now_s - before_s),
+            peak_bytes: meter.peak_bytes(),
+        }
     }
 
     /// Puts a job back into the queue.

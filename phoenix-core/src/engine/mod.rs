@@ -49,7 +49,7 @@ use crate::cancel::CancelToken;
 use crate::header::OverlayBook;
 use crate::id::TaskId;
 use crate::observe::Observer;
-use crate::traits::{CostStore, Instrument};
+use crate::traits::{CostStore, Instrument, Meter};
 
 /// Plans and executes the work of one instrument.
 ///
@@ -68,6 +68,7 @@ pub struct Engine {
     params: BTreeMap<TaskId, serde_json::Value>,
     overlays: OverlayBook,
     costs: Option<Arc<dyn CostStore>>,
+    meter: Option<Arc<dyn Meter>>,
     retry: Retry,
 }
 
@@ -82,6 +83,7 @@ impl Engine {
             params: BTreeMap::new(),
             overlays: OverlayBook::default(),
             costs: None,
+            meter: None,
             retry: Retry::default(),
         }
     }
@@ -118,6 +120,13 @@ impl Engine {
     #[must_use]
     pub fn with_costs(mut self, costs: Arc<dyn CostStore>) -> Self {
         self.costs = Some(costs);
+        self
+    }
+
+    /// Sets what measures the jobs that run inside this process; only one that runs alone can be measured.
+    #[must_use]
+    pub fn with_meter(mut self, meter: Arc<dyn Meter>) -> Self {
+        self.meter = Some(meter);
         self
     }
 

@@ -38,6 +38,20 @@ pub struct CostRow {
     pub is_success: bool,
 }
 
+/// Measures what this process takes.
+///
+/// Recipes that run inside the process share its account, so a job is charged only if it ran alone.
+pub trait Meter: fmt::Debug + Send + Sync {
+    /// Returns the processor time of all threads so far, in seconds.
+    fn cpu_s(&self) -> Option<f64>;
+
+    /// Returns the peak resident memory in bytes since `restart_peak`.
+    fn peak_bytes(&self) -> Option<u64>;
+
+    /// Forgets the peak so far; where the system does not allow that, `peak_bytes` must be `None` from then on.
+    fn restart_peak(&self);
+}
+
 /// Keeps what jobs took, so that the next run knows what to expect.
 pub trait CostStore: fmt::Debug + Send + Sync {
     /// Records what a job took.

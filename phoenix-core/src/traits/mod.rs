@@ -11,7 +11,7 @@ mod selector;
 mod state;
 
 pub use associator::{AssociateError, Associator};
-pub use cost::{CostKind, CostRow, CostStore};
+pub use cost::{CostKind, CostRow, CostStore, Meter};
 pub use ingestor::{IngestCapability, IngestError, IngestOptions, IngestReceipt, IngestStatus, Ingestor};
 pub use instrument::{ColumnSpec, CompanionSpec, DeliveryForm, DeliverySpec, Instrument, MASTER_CATEGORY};
 pub use ports::{

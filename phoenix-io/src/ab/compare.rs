@@ -76,21 +76,14 @@ fn surplus(these: &[String], others: &[String]) -> Vec<String> {
     for value in others {
         *counts.entry(value).or_default() += 1;
     }
-    let is_surplus = |value: &&String| match counts.get_mut(value.as_str()) {
+    let mut is_surplus = |value: &&String| match counts.get_mut(value.as_str()) {
         Some(count) if *count > 0 => {
             *count -= 1;
             false
         }
         _ => true,
     };
-    these
-        .iter()
-        .filter({
-            let mut is_surplus = is_surplus;
-            move |value| is_surplus(value)
-        })
-        .cloned()
-        .collect()
+    these.iter().filter(|value| is_surplus(value)).cloned().collect()
 }
 
 impl AssociationBlock {

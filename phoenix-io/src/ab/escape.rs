@@ -1,5 +1,7 @@
 //! Any text as part of a line: what would end a line, a word or the value is written as `%` and two digits.
 
+use std::fmt::Write;
+
 /// A word: no blanks, no comment sign, no `=`, which parts a name from its value.
 pub(super) fn word(text: &str) -> String {
     if text.is_empty() {
@@ -22,7 +24,8 @@ fn encoded(text: &str, must: impl Fn(char, usize) -> bool) -> String {
         if c == '%' || must(c, place) {
             let mut bytes = [0; 4];
             for byte in c.encode_utf8(&mut bytes).bytes() {
-                found.push_str(&format!("%{byte:02X}"));
+                // Writing to a text cannot fail.
+                let _ = write!(found, "%{byte:02X}");
             }
         } else {
             found.push(c);
@@ -41,15 +44,12 @@ pub(super) fn decoded(text: &str) -> String {
     while let Some((&byte, tail)) = rest.split_first() {
         let code = (byte == b'%').then(|| tail.get(..2)).flatten();
         let code = code.and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
-        match code {
-            Some(code) => {
-                bytes.push(code);
-                rest = tail.get(2..).unwrap_or_default();
-            }
-            None => {
-                bytes.push(byte);
-                rest = tail;
-            }
+        if let Some(code) = code {
+            bytes.push(code);
+            rest = tail.get(2..).unwrap_or_default();
+        } else {
+            bytes.push(byte);
+            rest = tail;
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()

@@ -2,6 +2,7 @@
 
 use phoenix_core::association::{Fill, Slot};
 use phoenix_core::frame::FrameRef;
+use phoenix_core::id::JobId;
 use phoenix_core::plan::{InputSource, PlannedJob, Readiness};
 use phoenix_core::traits::{Halt, JobRecord, Stage};
 use serde_json::Value;
@@ -125,7 +126,7 @@ fn write_inputs(ab: &mut AssociationBlock, job: &PlannedJob) {
             ab.push("RAWFILE", &word(&frame.location));
         }
     }
-    let mut waits: Vec<&str> = job.producers().map(|producer| producer.as_str()).collect();
+    let mut waits: Vec<&str> = job.producers().map(JobId::as_str).collect();
     waits.sort_unstable();
     waits.dedup();
     for producer in waits {
@@ -179,10 +180,12 @@ fn frame_words(frame: &FrameRef) -> String {
         .map_or(location.clone(), |rest| format!("%6Aob:{rest}"));
     let mut words = format!("{location} {} {}", word(frame.tag.as_str()), word(frame.id.as_str()));
     if let Some(size_bytes) = frame.size_bytes {
-        words.push_str(&format!(" size={size_bytes}"));
+        words.push_str(" size=");
+        words.push_str(&size_bytes.to_string());
     }
     if let Some(digest) = &frame.digest {
-        words.push_str(&format!(" digest={}", word(digest.as_str())));
+        words.push_str(" digest=");
+        words.push_str(&word(digest.as_str()));
     }
     words
 }

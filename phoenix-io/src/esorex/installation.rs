@@ -17,7 +17,7 @@ use super::process::{Call, Cause, run};
 use super::{EsorexError, EsorexSettings};
 
 /// How long an answer about a recipe may take.
-const ANSWER: Duration = Duration::from_secs(60);
+const ANSWER: Duration = Duration::from_mins(1);
 
 /// The versions that `esorex --version` names.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -39,7 +39,7 @@ pub(super) fn of_tree(root: u32) -> Resident {
 }
 
 /// Returns the peak of one process so far, its descendants aside.
-pub(super) fn peak_of(process: u32) -> u64 {
+pub(crate) fn peak_of(process: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     field_bytes(&status, "VmHWM:")
 }

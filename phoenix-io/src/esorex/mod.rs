@@ -20,3 +20,5 @@ pub use installation::{Installation, InstalledRecipe, Version};
 pub use parameter::{Kind, Parameter};
 pub use recipe::EsorexRecipe;
 pub use settings::EsorexSettings;
+
+pub(crate) use memory::peak_of;

@@ -18,6 +18,18 @@ pub enum Kind {
     String,
 }
 
+impl Kind {
+    /// Returns what a value of this type is, for people.
+    fn wanted(self) -> &'static str {
+        match self {
+            Self::Bool => "true or false",
+            Self::Int => "a whole number",
+            Self::Double => "a number",
+            Self::String => "a text",
+        }
+    }
+}
+
 /// One parameter of an installed recipe, as `esorex --create-config=FILE.json` writes it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Parameter {
@@ -47,19 +59,13 @@ pub struct Parameter {
 impl Parameter {
     /// Returns the description for help texts.
     pub(super) fn to_spec(&self) -> ParamSpec {
-        let values = if !self.choices.is_empty() {
-            let choices: Vec<String> = self.choices.iter().map(text).collect();
-            choices.join(", ")
-        } else {
-            match (self.min, self.max) {
-                (Some(min), Some(max)) => format!("{min} to {max}"),
-                _ => match self.kind {
-                    Kind::Bool => "true, false".to_owned(),
-                    Kind::Int => "a whole number".to_owned(),
-                    Kind::Double => "a number".to_owned(),
-                    Kind::String => "a text".to_owned(),
-                },
+        let values = match (self.kind, self.min, self.max) {
+            _ if !self.choices.is_empty() => {
+                let choices: Vec<String> = self.choices.iter().map(text).collect();
+                choices.join(", ")
             }
+            (_, Some(min), Some(max)) => format!("{min} to {max}"),
+            (kind, ..) => kind.wanted().to_owned(),
         };
         ParamSpec {
             name: self.name.clone(),
@@ -91,13 +97,7 @@ impl Parameter {
             (Kind::String, Value::Number(_)) => Some(Value::String(value.to_string())),
             _ => None,
         };
-        let wanted = match self.kind {
-            Kind::Bool => "true or false",
-            Kind::Int => "a whole number",
-            Kind::Double => "a number",
-            Kind::String => "a text",
-        };
-        let typed = typed.ok_or_else(|| format!("{} is not {wanted}", text(value)))?;
+        let typed = typed.ok_or_else(|| format!("{} is not {}", text(value), self.kind.wanted()))?;
         if !self.choices.is_empty() && !self.choices.iter().any(|choice| same(choice, &typed)) {
             let choices: Vec<String> = self.choices.iter().map(text).collect();
             return Err(format!("{} is none of {}", text(&typed), choices.join(", ")));

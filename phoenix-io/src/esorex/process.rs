@@ -17,8 +17,10 @@ use wait4::Wait4;
 use super::memory;
 use super::settings::find_on_path;
 
-/// How often a run is looked at.
+/// How often a run is looked at while it is young, and later: short runs end soon, long ones are not to be disturbed.
 const TICK: Duration = Duration::from_millis(20);
+const LATER_TICK: Duration = Duration::from_millis(100);
+const YOUNG: Duration = Duration::from_secs(2);
 /// How long the last words of a program that has ended are waited for.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 /// Longer lines are cut: a program may write megabytes without an end of line.
@@ -100,18 +102,24 @@ pub(super) fn run(call: &Call<'_>, on_line: &mut dyn FnMut(&str)) -> io::Result<
     limit_address_space(&group, call.address_space_bytes);
     let lines = lines_of(reader);
     let start = Instant::now();
+    let mut next_look = start;
     let mut peak_bytes = 0;
     let mut cause = Cause::Itself;
     while !group.has_ended()? {
-        match lines.recv_timeout(TICK) {
+        let tick = if start.elapsed() < YOUNG { TICK } else { LATER_TICK };
+        match lines.recv_timeout(tick) {
             Ok(line) => {
                 on_line(&line);
                 // What has piled up goes first, but never delays the watch.
                 lines.try_iter().take(1000).for_each(|line| on_line(&line));
             }
             Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => thread::sleep(TICK),
+            Err(RecvTimeoutError::Disconnected) => thread::sleep(tick),
         }
+        if Instant::now() < next_look {
+            continue;
+        }
+        next_look = Instant::now() + tick;
         let resident = memory::of_tree(group.id());
         peak_bytes = peak_bytes.max(resident.peak_bytes);
         let found = if call.cancel.is_cancelled() {

@@ -22,7 +22,8 @@ pub(super) fn write(sof: &Path, folder: &Path, frames: &[(FrameRef, PathBuf)]) -
         } else {
             linked(folder, n, &path)?
         };
-        text.push_str(&format!("{} {}\n", path.display(), frame.tag));
+        let line = format!("{} {}\n", path.display(), frame.tag);
+        text.push_str(&line);
     }
     fs::write(sof, text)
 }
