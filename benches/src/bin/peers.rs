@@ -1,7 +1,8 @@
 //! Runs `muse_exp_combine` by PHOENIX and by ESO's pipeline in turn on the same files and prints the ratios.
 //!
 //! Needs the release build of `phoenix`, `esorex` with the MUSE recipes, and Python with numpy and astropy for the
-//! pixel-table script. Options: `--quick` (small case only), `--runs N` (default 3).
+//! pixel-table script. Options: `--quick` (small case only), `--large` (also N = 16 at 8e7 pixels, once), `--runs N`
+//! (default 3).
 
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 
@@ -18,18 +19,28 @@ struct Size {
     name: &'static str,
     n_exposures: usize,
     scale: &'static str,
+    /// Whether it is run only when asked for, and once.
+    is_large: bool,
 }
 
-const SIZES: [Size; 2] = [
+const SIZES: [Size; 3] = [
     Size {
         name: "N=4, 4e6 pixels",
         n_exposures: 4,
         scale: "0.003",
+        is_large: false,
     },
     Size {
         name: "N=4, 2e7 pixels",
         n_exposures: 4,
         scale: "0.0156",
+        is_large: false,
+    },
+    Size {
+        name: "N=16, 8e7 pixels",
+        n_exposures: 16,
+        scale: "0.0156",
+        is_large: true,
     },
 ];
 
@@ -44,15 +55,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     let python = peers::python(&["numpy", "astropy"]).ok_or("python with numpy and astropy is not there")?;
     let script = peers::script("muse_pixtable_sim.py").ok_or("the pixel-table script is not there")?;
     let phoenix = release_binary()?;
-    let sizes = if is_quick { &SIZES[..1] } else { &SIZES[..] };
+    let has_large = options.iter().any(|option| option == "--large");
+    let sizes = SIZES.iter().filter(|size| has_large || !size.is_large);
 
     let mut lines = Vec::new();
-    for size in sizes {
+    for size in sizes.take(if is_quick { 1 } else { SIZES.len() }) {
         let folder = tempfile::tempdir()?;
         make_tables(&python, &script, folder.path(), size)?;
         for numerics in ["eso", "phoenix"] {
             let mut theirs = Vec::new();
             let mut ours = Vec::new();
+            let n_runs = if size.is_large { 1 } else { n_runs };
             for run in 0..=n_runs {
                 let (their_run, our_run) = pair(&esorex, &phoenix, folder.path(), numerics)?;
                 // The first pair warms the page cache.

@@ -76,6 +76,34 @@ pub(super) fn extent(x: &[f32], y: &[f32], lambda: &[f32], kept: [f32; 2]) -> [[
     ]
 }
 
+/// As [`extent`], of positions in 64 bits; the columns are of one length.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+pub(super) fn extent_64(x: &[f64], y: &[f64], lambda: &[f32], kept: [f32; 2]) -> [[f64; 2]; 2] {
+    const LANES: usize = 8;
+    let mut low = [[f64::INFINITY; LANES]; 2];
+    let mut high = [[f64::NEG_INFINITY; LANES]; 2];
+    let ((x, x_rest), (y, y_rest)) = (x.as_chunks::<LANES>(), y.as_chunks::<LANES>());
+    let (lambda, lambda_rest) = lambda.as_chunks::<LANES>();
+    let (mut last_x, mut last_y, mut last_lambda) = ([f64::NAN; LANES], [f64::NAN; LANES], [f32::NAN; LANES]);
+    last_x[..x_rest.len()].copy_from_slice(x_rest);
+    last_y[..y_rest.len()].copy_from_slice(y_rest);
+    last_lambda[..lambda_rest.len()].copy_from_slice(lambda_rest);
+    let whole = x.iter().zip(y).zip(lambda);
+    for ((x, y), lambda) in whole.chain([((&last_x, &last_y), &last_lambda)]) {
+        for k in 0..LANES {
+            let inside = (lambda[k] >= kept[0]) & (lambda[k] <= kept[1]);
+            low[0][k] = if inside & (x[k] < low[0][k]) { x[k] } else { low[0][k] };
+            high[0][k] = if inside & (x[k] > high[0][k]) { x[k] } else { high[0][k] };
+            low[1][k] = if inside & (y[k] < low[1][k]) { y[k] } else { low[1][k] };
+            high[1][k] = if inside & (y[k] > high[1][k]) { y[k] } else { high[1][k] };
+        }
+    }
+    [
+        low.map(|lanes| lanes.into_iter().fold(f64::INFINITY, f64::min)),
+        high.map(|lanes| lanes.into_iter().fold(f64::NEG_INFINITY, f64::max)),
+    ]
+}
+
 /// Returns the largest size among numbers.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 fn largest(values: &[f32]) -> f32 {

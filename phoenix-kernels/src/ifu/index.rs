@@ -342,17 +342,13 @@ fn scan_chunk<M: Math>(
                 continue;
             }
             placer.place(x, y);
-            if phoenix {
-                locator.pixels(x, y, |row, at| {
-                    if lambda[row] >= kept[0] && lambda[row] <= kept[1] {
-                        limits.widen(at);
-                    }
-                });
+            let [low, high] = if phoenix {
+                locator.extent(x, y, lambda, kept)
             } else {
-                let [low, high] = extent(x, y, lambda, kept);
-                limits.widen(low.map(f64::from));
-                limits.widen(high.map(f64::from));
-            }
+                extent(x, y, lambda, kept).map(|corner| corner.map(f64::from))
+            };
+            limits.widen(low);
+            limits.widen(high);
             known.join(&limits);
         }
     }

@@ -13,6 +13,7 @@
 
 use super::celestial::{DEGREES, Gnomonic, celestial_from_native};
 use super::exposure::{CoordinateState, Exposure};
+use super::extent::extent_64;
 use super::grid::CubeGrid;
 use super::smallfield::{GnomonicSeries, LANES, NativeSeries, Placed, Projected};
 use super::spectral::vacuum_from_air;
@@ -151,29 +152,30 @@ impl<M: Math> Locator<M> {
         }
     }
 
-    /// Hands out the pixel positions, counted from 1, of many positions with the number of each.
-    ///
-    /// # Numerics
-    /// `Eso`: always those of the textbook formula.
-    pub fn pixels(&self, x: &[f32], y: &[f32], mut take: impl FnMut(usize, [f64; 2])) {
+    /// Returns smallest and largest pixel position, counted from 1, of the rows whose wavelength is within `kept`.
+    pub fn extent(&self, x: &[f32], y: &[f32], lambda: &[f32], kept: [f32; 2]) -> [[f64; 2]; 2] {
+        let mut found = [[f64::INFINITY; 2], [f64::NEG_INFINITY; 2]];
         let mut projected = Projected::default();
-        let is_phoenix = self.numerics == Numerics::Phoenix;
-        for (n, (x, y)) in x.chunks(LANES).zip(y.chunks(LANES)).enumerate() {
-            if self.grid.celestial && is_phoenix {
+        let lanes = x.chunks(LANES).zip(y.chunks(LANES)).zip(lambda.chunks(LANES));
+        for ((x, y), lambda) in lanes {
+            let n = x.len();
+            if self.grid.celestial {
                 self.series.project(x, y, &mut projected);
             } else {
                 projected.slack = [f64::INFINITY; LANES];
             }
-            for k in 0..x.len() {
-                let is_reached = projected.slack[k].is_finite();
-                let at = if is_reached {
-                    [projected.x[k], projected.y[k]]
-                } else {
-                    self.textbook(x[k], y[k])
-                };
-                take(n * LANES + k, at);
+            for k in 0..n {
+                if !projected.slack[k].is_finite() {
+                    [projected.x[k], projected.y[k]] = self.textbook(x[k], y[k]);
+                }
+            }
+            let [low, high] = extent_64(&projected.x[..n], &projected.y[..n], lambda, kept);
+            for k in 0..2 {
+                found[0][k] = found[0][k].min(low[k]);
+                found[1][k] = found[1][k].max(high[k]);
             }
         }
+        found
     }
 
     /// Returns the plane, counted from 0 and perhaps outside the grid, of a wavelength in the grid's medium.
