@@ -5,7 +5,7 @@
 #[path = "oracle/dice.rs"]
 mod dice;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use dice::Dice;
@@ -116,7 +116,7 @@ fn from_plan(frames: Vec<Frame>) -> (BTreeSet<String>, Vec<Spelled>) {
                     }
                 })
                 .collect();
-            let taken: BTreeMap<&str, ()> = job
+            let taken: BTreeSet<&str> = job
                 .slots
                 .iter()
                 .filter_map(|slot| match &slot.fill {
@@ -124,12 +124,10 @@ fn from_plan(frames: Vec<Frame>) -> (BTreeSet<String>, Vec<Spelled>) {
                     _ => None,
                 })
                 .flatten()
-                .map(|frame| (frame.location.as_str(), ()))
+                .map(|frame| frame.location.as_str())
                 .collect();
             let mains = job.inputs.iter().filter_map(|input| match input {
-                InputSource::Frame { frame } if !taken.contains_key(frame.location.as_str()) => {
-                    Some(frame.id.to_string())
-                }
+                InputSource::Frame { frame } if !taken.contains(frame.location.as_str()) => Some(frame.id.to_string()),
                 _ => None,
             });
             (job.task.to_string(), mains.collect(), slots)

@@ -25,7 +25,7 @@ impl Engine {
     /// None of a single frame; kept for selectors whose rules as a whole cannot be used.
     pub fn classify(&self, mut frames: Vec<Frame>) -> Result<(Vec<ClassifiedFrame>, Vec<LeftOut>), EngineError> {
         self.overlay(&mut frames);
-        self.name_frames(frames)
+        Ok(self.name_frames(frames))
     }
 
     /// Edits headers as the overlays say and lists what was edited, in order of frame names.
@@ -46,7 +46,7 @@ impl Engine {
         edited
     }
 
-    fn name_frames(&self, mut frames: Vec<Frame>) -> Result<(Vec<ClassifiedFrame>, Vec<LeftOut>), EngineError> {
+    fn name_frames(&self, mut frames: Vec<Frame>) -> (Vec<ClassifiedFrame>, Vec<LeftOut>) {
         frames.sort_by(|a, b| (&a.id, &a.location).cmp(&(&b.id, &b.location)));
         let mut classified: Vec<ClassifiedFrame> = Vec::with_capacity(frames.len());
         let mut left_out = Vec::new();
@@ -72,7 +72,7 @@ impl Engine {
                 Err(error) => left_out.push(LeftOut::error(frame.id, error.to_string())),
             }
         }
-        Ok((classified, left_out))
+        (classified, left_out)
     }
 
     /// Decides what to do with a set of frames. Opens no file, reads no pixel.
@@ -86,7 +86,7 @@ impl Engine {
     /// If rules, configuration or parameter overrides cannot be used, or if datasets need each other's products.
     pub fn plan(&self, mut frames: Vec<Frame>, request: &Selection, label: &str) -> Result<Plan, EngineError> {
         let overlays = self.overlay(&mut frames);
-        let (mut classified, mut left_out) = self.name_frames(frames)?;
+        let (mut classified, mut left_out) = self.name_frames(frames);
         let mut selected = self.select(&mut classified, request, &mut left_out)?;
         selected
             .datasets

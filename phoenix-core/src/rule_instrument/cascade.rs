@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use super::grouping::{Asked, Astray, Group, group};
 use super::policy::Policy;
-use crate::id::Tag;
 use crate::rules::table::{FrameTable, RowId};
 
 /// One piece of work: a group of frames, or of planned products.
@@ -14,8 +13,8 @@ pub(crate) struct Work {
     pub(crate) group: Group,
     /// The pieces of work whose products it takes, by their numbers.
     pub(crate) needs: Vec<usize>,
-    /// What it will make: the kind and the row of each product; empty if it cannot be worked.
-    pub(crate) products: Vec<(Tag, RowId)>,
+    /// The row of each product that it will make, in the order of its action; empty if it cannot be worked.
+    pub(crate) products: Vec<RowId>,
 }
 
 /// Every piece of work, makers before takers, and the rows that are in none though a task wanted them.
@@ -47,7 +46,7 @@ pub(crate) fn works(policy: &Policy, table: &mut FrameTable, rows: &[RowId], ask
         let mut maker: HashMap<RowId, usize> = HashMap::new();
         let mut products = Vec::new();
         for n in fresh.clone() {
-            for (_, row) in all
+            for row in all
                 .works
                 .get(n)
                 .map(|work| work.products.as_slice())
@@ -89,12 +88,7 @@ fn made_of(policy: &Policy, table: &mut FrameTable, group: Group, needs: Vec<usi
         (Some(rule), Some(first)) if group.n_short == 0 => rule
             .products
             .iter()
-            .map(|made| {
-                (
-                    made.tag.clone(),
-                    table.push_product(policy.book(), *first, &made.assigns).0,
-                )
-            })
+            .map(|made| table.push_product(policy.book(), *first, &made.assigns).0)
             .collect(),
         _ => Vec::new(),
     };

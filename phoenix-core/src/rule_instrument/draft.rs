@@ -181,7 +181,7 @@ impl Draft {
             }
         }
         for ((work, number), rank) in found.works.iter().zip(0..).zip(ranks) {
-            origins.extend(work.products.iter().map(|(_, row)| Origin {
+            origins.extend(work.products.iter().map(|row| Origin {
                 row: *row,
                 producer: Some(number),
                 rank,

@@ -231,7 +231,8 @@ fn check_classifiers(book: &RuleBook, validity: &Validity, checked: &mut Checked
         for (other, other_form) in later {
             let Some(other_form) = other_form else { continue };
             let is_always_overtaken = implies(form, other_form);
-            if !is_always_overtaken && !(validity.is_exclusive && implies(other_form, form)) {
+            let overtakes = validity.is_exclusive && implies(other_form, form);
+            if !is_always_overtaken && !overtakes {
                 continue;
             }
             let conflict = tags.iter().find_map(|tag| {

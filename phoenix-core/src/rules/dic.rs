@@ -88,10 +88,11 @@ mod tests {
 
     #[test]
     fn a_covered_hierarchy_knows_its_keywords_and_others_are_not_judged() {
-        let mut text: String = (0..30)
-            .map(|n| format!("Parameter Name:     INS FOO{n} NAME\n"))
+        let foos: Vec<String> = (0..30)
+            .map(|n| format!("Parameter Name:     INS FOO{n} NAME"))
             .collect();
-        text += "Parameter Name:     INS GRATi WLEN\nParameter Name:     DET CHIPS\n";
+        let mut text = foos.join("\n");
+        text += "\nParameter Name:     INS GRATi WLEN\nParameter Name:     DET CHIPS\n";
         let mut dictionary = Dictionary::default();
         assert_eq!(dictionary.add("ESO-VLT-DIC.TOY_ICS", &text), 32);
         for (key, declared) in [

@@ -7,7 +7,7 @@ use super::book::{Assigned, Assigns, RuleBook};
 use super::eval::{Keys, Operand, Scene};
 use super::keys::{KeyId, Record};
 use super::time::Moment;
-use crate::header::{Header, Value};
+use crate::header::{Header, Key, Value};
 
 /// A numbered value; `Atom::NONE` stands for undefined.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -121,6 +121,8 @@ pub struct FrameTable {
     raw_only: Vec<KeyId>,
     known: HashMap<Box<[Atom]>, ClassId>,
     classes: Vec<RowClass>,
+    /// The key of each card of the last header and its number: headers of one instrument are alike.
+    last_cards: Vec<(Key, Option<KeyId>)>,
 }
 
 impl FrameTable {
@@ -151,6 +153,7 @@ impl FrameTable {
             raw_only,
             known: HashMap::new(),
             classes: Vec::new(),
+            last_cards: Vec::new(),
         }
     }
 
@@ -168,14 +171,33 @@ impl FrameTable {
     pub fn push(&mut self, book: &RuleBook, header: &Header) -> RowId {
         let moment = Moment::of_header(header);
         let mut values: Vec<Atom> = vec![Atom::NONE; self.columns.len()];
-        for card in header.cards() {
-            if let Some(id) = book.keys().id(&card.key)
+        for (n, card) in header.cards().iter().enumerate() {
+            let id = match self.last_cards.get(n) {
+                Some((key, id)) if *key == card.key => *id,
+                _ => {
+                    let id = book.keys().id(&card.key);
+                    self.last_cards.truncate(n);
+                    self.last_cards.push((card.key.clone(), id));
+                    id
+                }
+            };
+            if let Some(id) = id
                 && let Some(place) = values.get_mut(id.index())
             {
-                *place = Operand::of(&card.value).map_or(Atom::NONE, |value| self.atoms.intern(&value));
+                let value = Operand::of(&card.value);
+                *place = value.map_or(Atom::NONE, |value| self.intern_like_last(id, &value));
             }
         }
         self.push_atoms(values.into_iter(), moment)
+    }
+
+    /// Returns the number of a value, looking first at what the last row has under the same key.
+    fn intern_like_last(&mut self, key: KeyId, value: &Operand<'_>) -> Atom {
+        let last = self.columns.get(key.index()).and_then(|column| column.last()).copied();
+        match last {
+            Some(last) if self.atoms.value(last).as_ref() == Some(value) => last,
+            _ => self.atoms.intern(value),
+        }
     }
 
     /// Adds a frame by the values that the rules name and its time.
@@ -186,7 +208,10 @@ impl FrameTable {
     ) -> RowId {
         let row = self.push_atoms(std::iter::empty(), moment);
         for (key, value) in values {
-            let atom = self.atoms.intern(&value);
+            let before = RowId(row.0.saturating_sub(1));
+            let last = self.atom(before, key);
+            let is_last = self.atoms.value(last).as_ref() == Some(&value);
+            let atom = if is_last { last } else { self.atoms.intern(&value) };
             self.set(row, key, atom);
         }
         row
