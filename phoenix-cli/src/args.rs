@@ -84,6 +84,13 @@ pub(crate) enum Command {
     Review(ReviewArgs),
     /// Forget the results of jobs, so that the next `resume` makes them anew
     Redo(RedoArgs),
+    /// Tell which recipes can be run here and which are missing
+    Doctor(DoctorArgs),
+    /// Set two runs side by side: plan, parameters, scores, products
+    Compare(CompareArgs),
+    /// Check rule books, or tell what they make of a frame
+    #[command(subcommand)]
+    Rules(RulesCommand),
     /// Check files against the archive's science-data-product standard
     #[command(subcommand)]
     Sdp(SdpCommand),
@@ -108,8 +115,11 @@ pub(crate) struct DemoArgs {
 #[command(group = clap::ArgGroup::new("when").required(true).multiple(true).args(["night", "from", "month"]))]
 pub(crate) struct RunArgs {
     /// Instrument, e.g. MUSE
-    #[arg(long, value_name = "NAME")]
-    pub(crate) instrument: String,
+    #[arg(long, value_name = "NAME", required_unless_present = "project")]
+    pub(crate) instrument: Option<String>,
+    /// Project file: instrument, mode, backends, parameters, review, stores
+    #[arg(long, value_name = "FILE")]
+    pub(crate) project: Option<PathBuf>,
     /// Night, named by the date of its evening
     #[arg(long, value_name = "YYYY-MM-DD", conflicts_with_all = ["from", "month"])]
     pub(crate) night: Option<String>,
@@ -123,23 +133,23 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "YYYY-MM")]
     pub(crate) month: Option<String>,
     /// Store that is read: a path, file:// or s3://
-    #[arg(long, value_name = "URL")]
-    pub(crate) archive: String,
+    #[arg(long, value_name = "URL", required_unless_present = "project")]
+    pub(crate) archive: Option<String>,
     /// Store that receives the products [default: the archive]
     #[arg(long, value_name = "URL")]
     pub(crate) deliver_to: Option<String>,
-    /// Who decides what is delivered: none, auto (all green), manual
-    #[arg(long, value_name = "POLICY", default_value_t = ReviewPolicy::Auto)]
-    pub(crate) review: ReviewPolicy,
-    /// Arithmetic: phoenix, or eso (equal to ESO's pipeline, its defects included)
-    #[arg(long, value_name = "NUMERICS", default_value_t = Numerics::Phoenix)]
-    pub(crate) numerics: Numerics,
+    /// Who decides what is delivered: none, auto (all green), manual [default: auto]
+    #[arg(long, value_name = "POLICY")]
+    pub(crate) review: Option<ReviewPolicy>,
+    /// Arithmetic: phoenix, or eso (equal to ESO's pipeline, its defects included) [default: phoenix]
+    #[arg(long, value_name = "NUMERICS")]
+    pub(crate) numerics: Option<Numerics>,
     /// Kind of batch: IDP (science with archived masters), MCALIB (masters anew), COMPLETE (masters, then science)
     #[arg(long, value_name = "MODE")]
     pub(crate) mode: Option<Mode>,
-    /// Backend that executes the recipes: native
-    #[arg(long, value_name = "NAME", default_value = "native")]
-    pub(crate) backend: String,
+    /// Backend that executes the recipes: native, esorex; or that of one task, TASK=NAME [default: native]
+    #[arg(long, value_name = "[TASK=]NAME")]
+    pub(crate) backend: Vec<String>,
     /// Parameter of a recipe, RECIPE.NAME=VALUE; may be given many times
     #[arg(long = "param", value_name = "RECIPE.NAME=VALUE")]
     pub(crate) params: Vec<String>,
@@ -152,12 +162,39 @@ pub(crate) struct RunArgs {
     /// Show what would be done and write nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// With `plan`: tell for a job every candidate calibration and the first rule that refused it
+    #[arg(long, value_name = "JOB")]
+    pub(crate) explain: Option<String>,
+    /// Name of an exploratory run; it gets a folder of that name below --out, for `compare`
+    #[arg(long, value_name = "NAME", value_parser = label)]
+    pub(crate) label: Option<String>,
     /// Folder of the run
     #[arg(long, value_name = "DIR", default_value = "phoenix-out")]
     pub(crate) out: PathBuf,
     /// What may be taken from the machine
     #[command(flatten)]
     pub(crate) machine: Machine,
+}
+
+impl RunArgs {
+    /// Returns the folder of the run.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.label
+            .as_ref()
+            .map_or_else(|| self.out.clone(), |label| self.out.join(label))
+    }
+}
+
+/// Reads a label: a name that can be a folder.
+fn label(text: &str) -> Result<String, String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if !text.is_empty() && !text.starts_with('.') && text.chars().all(is_plain) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!(
+            "{text:?} is no label: letters, digits, dashes, underscores and dots"
+        ))
+    }
 }
 
 /// The folder of a run.
@@ -196,6 +233,34 @@ pub(crate) struct RedoArgs {
     pub(crate) out: PathBuf,
 }
 
+/// Options of `doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Instrument; all that are built in if it is not given
+    #[arg(long, value_name = "NAME")]
+    pub(crate) instrument: Option<String>,
+    /// Backend that is asked about: native, esorex; or that of one task, TASK=NAME
+    #[arg(long, value_name = "[TASK=]NAME")]
+    pub(crate) backend: Vec<String>,
+    /// Folder where products are to go
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) out: PathBuf,
+}
+
+/// Options of `compare`.
+#[derive(Debug, Args)]
+pub(crate) struct CompareArgs {
+    /// The first run: a label below --out, or a folder
+    #[arg(value_name = "A")]
+    pub(crate) first: String,
+    /// The second run
+    #[arg(value_name = "B")]
+    pub(crate) second: String,
+    /// Folder of labelled runs
+    #[arg(long, value_name = "DIR", default_value = "phoenix-out")]
+    pub(crate) out: PathBuf,
+}
+
 /// Options of `review`.
 #[derive(Debug, Args)]
 pub(crate) struct ReviewArgs {
@@ -211,6 +276,40 @@ pub(crate) struct ReviewArgs {
     /// Why, kept with the decision
     #[arg(long, value_name = "TEXT")]
     pub(crate) because: Option<String>,
+}
+
+/// The commands of `rules`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RulesCommand {
+    /// Lint rule books; one line per finding: `FILE:LINE:COLUMN: severity: rule-id: KEYWORD: message`
+    Check(RulesCheckArgs),
+    /// Tell the kind of a frame, and with --rules which conditions hold and which do not
+    Explain(RulesExplainArgs),
+}
+
+/// Options of `rules check`.
+#[derive(Debug, Args)]
+pub(crate) struct RulesCheckArgs {
+    /// Folder of ESO dictionaries against which keywords are checked
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dic: Option<PathBuf>,
+    /// Instrument that the books are of [default: the first word of the file name]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) instrument: Option<String>,
+    /// Rule books; a `validity.toml` beside one is read with it
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// Options of `rules explain`.
+#[derive(Debug, Args)]
+pub(crate) struct RulesExplainArgs {
+    /// Rule book to explain by; the instruments that are built in are asked if it is not given
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rules: Option<PathBuf>,
+    /// Frame, or a file with its header alone
+    #[arg(value_name = "FRAME")]
+    pub(crate) frame: PathBuf,
 }
 
 /// The commands of `sdp`.

@@ -1,11 +1,13 @@
 //! Answers as text for people; pure, so that snapshots can hold it.
 
 mod demo;
+mod explain;
 mod plan;
 mod recipe;
 mod status;
 
 pub(crate) use demo::demo;
+pub(crate) use explain::explained;
 pub(crate) use plan::plan;
 pub(crate) use recipe::{recipe_help, recipe_list, recipe_run};
 pub(crate) use status::{review_list, status};

@@ -4,6 +4,7 @@
 
 mod stage;
 
+use phoenix_testkit::peers;
 use stage::{NIGHT, Stage, job, names};
 
 fn plan_words(more: &[&'static str]) -> Vec<&'static str> {
@@ -93,6 +94,25 @@ fn a_person_decides_and_the_run_goes_on() {
 }
 
 #[test]
+fn everything_delivered_passes_fitsverify_and_the_archive_s_standard() {
+    let stage = Stage::with_night();
+    stage.run("run", &[]).json_with(0);
+    let folder = stage.store().join("products");
+    let valid = stage.phoenix(&["sdp", "validate", "store/products"]);
+    assert_eq!(valid.code, Some(0), "{}", valid.out);
+    let paths: Vec<_> = (names(&folder).iter())
+        .filter(|name| name.ends_with(".fits"))
+        .map(|name| folder.join(name))
+        .collect();
+    assert_eq!(paths.len(), 4);
+    let refs: Vec<&std::path::Path> = paths.iter().map(std::path::PathBuf::as_path).collect();
+    let Some(findings) = peers::fitsverify(&refs) else {
+        return;
+    };
+    assert_eq!(findings, Vec::<String>::new());
+}
+
+#[test]
 fn a_job_that_is_to_be_redone_is_made_anew_and_the_others_are_left_alone() {
     let stage = Stage::with_night();
     let document = stage.run("run", &[]).json_with(0);
@@ -112,6 +132,25 @@ fn a_job_that_is_to_be_redone_is_made_anew_and_the_others_are_left_alone() {
     assert_eq!(job(&document, "_tpl:")["attempts"], 1);
     assert!(stage::files(&stage.path().join("run/products")) == before);
     assert_eq!(stage.phoenix(&["redo", "nothing", "--out", "run"]).code, Some(2));
+}
+
+#[test]
+fn two_labelled_runs_are_set_side_by_side() {
+    let stage = Stage::with_night();
+    for (label, sigma) in [("a", "15"), ("b", "15"), ("c", "5")] {
+        let sigma = format!("muse_exp_combine.crsigma={sigma}");
+        let more = ["--label", label, "--param", &sigma, "--step", "plan"];
+        stage.run("runs", &more).json_with(0);
+    }
+    let same = stage.phoenix(&["compare", "a", "b", "--out", "runs"]);
+    assert_eq!((same.code, same.out.as_str()), (Some(0), "2 jobs equal\n"));
+    let other = stage.phoenix(&["compare", "a", "runs/c", "--out", "runs"]);
+    assert_eq!(other.code, Some(1));
+    insta::assert_snapshot!(other.out);
+    assert_eq!(
+        stage.phoenix(&["compare", "a", "nowhere", "--out", "runs"]).code,
+        Some(2)
+    );
 }
 
 #[test]
@@ -166,8 +205,8 @@ fn mistakes_of_usage_exit_with_2_and_start_nothing() {
             "step",
         ),
         (
-            vec!["run", "--instrument", "MUSE", "--night", NIGHT, "--backend", "esorex"],
-            "esorex",
+            vec!["run", "--instrument", "MUSE", "--night", NIGHT, "--backend", "edps"],
+            "edps",
         ),
         (
             vec!["run", "--instrument", "MUSE", "--night", NIGHT, "--job", "nothing"],

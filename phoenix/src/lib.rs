@@ -7,9 +7,9 @@
 //! | ESO's own pipelines | [`backend`] |
 //! | a project in a file | [`project`] |
 //! | a whole night, from store to archive | [`line`] (feature `archive`) |
-//! | the parts | [`core`], [`io`], [`qc`], [`archive`], [`muse`], [`sim`] |
+//! | the parts | [`core`], [`io`], [`qc`], [`archive`], [`muse`], [`uves`], [`giraffe`], [`xshooter`], [`sim`] |
 //!
-//! Features: `muse` (instrument), `archive` (stores, standard, the line), `plot` (previews), `tables` (trends and
+//! Features: `giraffe`, `muse`, `uves`, `xshooter` (instruments), `archive` (stores, standard, the line), `plot` (previews), `tables` (trends and
 //! catalogues on polars), `sim` (simulators); all but `sim` are on by default.
 
 pub mod backend;
@@ -27,6 +27,8 @@ pub mod sof;
 pub use phoenix_archive as archive;
 pub use phoenix_core as core;
 pub use phoenix_core::prelude;
+#[cfg(feature = "giraffe")]
+pub use phoenix_giraffe as giraffe;
 pub use phoenix_io as io;
 #[cfg(feature = "muse")]
 pub use phoenix_muse as muse;
@@ -34,6 +36,10 @@ pub use phoenix_muse as muse;
 pub use phoenix_qc as qc;
 #[cfg(feature = "sim")]
 pub use phoenix_sim as sim;
+#[cfg(feature = "uves")]
+pub use phoenix_uves as uves;
+#[cfg(feature = "xshooter")]
+pub use phoenix_xshooter as xshooter;
 
 use phoenix_core::registry::Registry;
 
@@ -49,7 +55,13 @@ pub struct SetupError(#[source] Box<dyn std::error::Error + Send + Sync>);
 pub fn default_registry() -> Result<Registry, SetupError> {
     #[allow(unused_mut, reason = "no instrument may be built in")]
     let mut registry = Registry::new();
+    #[cfg(feature = "giraffe")]
+    phoenix_giraffe::register(&mut registry).map_err(|error| SetupError(Box::new(error)))?;
     #[cfg(feature = "muse")]
     phoenix_muse::register(&mut registry).map_err(|error| SetupError(Box::new(error)))?;
+    #[cfg(feature = "uves")]
+    phoenix_uves::register(&mut registry).map_err(|error| SetupError(Box::new(error)))?;
+    #[cfg(feature = "xshooter")]
+    phoenix_xshooter::register(&mut registry).map_err(|error| SetupError(Box::new(error)))?;
     Ok(registry)
 }

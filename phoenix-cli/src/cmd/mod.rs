@@ -1,9 +1,12 @@
 //! One file per command. Each returns an answer or a failure; none prints.
 
+mod compare;
 mod demo;
+mod doctor;
 mod recipe;
 mod redo;
 mod review;
+mod rules;
 mod run;
 mod sdp;
 
@@ -11,6 +14,7 @@ pub(crate) use demo::DemoReport;
 
 use clap::Parser;
 use clap::error::ErrorKind;
+use phoenix::backend::{Backend, BackendError, BackendSettings};
 use phoenix::controls::Controls;
 use phoenix::core::engine::Budget;
 use phoenix::core::registry::Registry;
@@ -18,7 +22,7 @@ use phoenix::line::LineError;
 use serde_json::json;
 
 use crate::answer::Answer;
-use crate::args::{Cli, Command, Machine, Output, SdpCommand};
+use crate::args::{Cli, Command, Machine, Output, RulesCommand, SdpCommand};
 use crate::failure::{Exit, Failure};
 use crate::grammar;
 
@@ -51,7 +55,11 @@ pub(crate) fn dispatch(words: &[String], output: Output) -> Result<Answer, Failu
         Command::Status(args) => run::status(&args),
         Command::Resume(args) => run::resume(&args, output),
         Command::Review(args) => review::run(&args, output),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Compare(args) => compare::run(&args),
         Command::Redo(args) => redo::run(&args),
+        Command::Rules(RulesCommand::Check(args)) => rules::lint(&args),
+        Command::Rules(RulesCommand::Explain(args)) => rules::explain(&args),
         Command::Sdp(SdpCommand::Validate(args)) => sdp::validate(&args),
     }
 }
@@ -100,6 +108,23 @@ fn controls(machine: Machine, output: Output) -> Result<Controls, Failure> {
         .with_observer(crate::progress::observer(output))
         .with_cancel(crate::interrupt::token()?)
         .with_budget(Budget { threads, memory_bytes }))
+}
+
+/// Reads which backend runs which task.
+fn backend(mut settings: BackendSettings, words: &[String]) -> Result<BackendSettings, Failure> {
+    for word in words {
+        let (task, name) = match word.split_once('=') {
+            Some((task, name)) => (Some(task), name),
+            None => (None, word.as_str()),
+        };
+        let backend: Backend =
+            (name.parse()).map_err(|error: BackendError| Failure::usage(&error).within(format!("--backend {word}")))?;
+        match task {
+            Some(task) => settings = settings.with_task(task, backend),
+            None => settings.default = backend,
+        }
+    }
+    Ok(settings)
 }
 
 /// Returns the failure for an error of the line; `exit` is for those that are neither usage nor a stop.

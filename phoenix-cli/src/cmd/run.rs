@@ -2,10 +2,12 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use phoenix::controls::Controls;
 use phoenix::core::dataset::Severity;
 use phoenix::core::plan::Plan;
 use phoenix::core::unit::{Mjd, Night};
-use phoenix::line::{Line, LineReport, Nights, Settings, Step, plan as plan_line};
+use phoenix::line::{Line, LineReport, Nights, Settings, Step, explain as explain_line, plan as plan_line};
+use phoenix::project::OpenProject;
 use serde_json::Value;
 
 use crate::answer::Answer;
@@ -17,6 +19,9 @@ use crate::render;
 pub(crate) fn plan(args: &RunArgs, output: Output) -> Result<Answer, Failure> {
     let settings = settings(args)?;
     let controls = super::controls(args.machine, output)?;
+    if let Some(job) = &args.explain {
+        return explain(&settings, &controls, job);
+    }
     let mut planned = plan_line(&super::registry()?, &settings, &controls)
         .map_err(|error| super::line_failure(&error, Exit::Usage))?
         .plan;
@@ -28,13 +33,21 @@ pub(crate) fn plan(args: &RunArgs, output: Output) -> Result<Answer, Failure> {
     planned_answer(&planned)
 }
 
+/// Tells for one job every candidate calibration and the first rule that refused it.
+fn explain(settings: &Settings, controls: &Controls, job: &str) -> Result<Answer, Failure> {
+    let slots = explain_line(&super::registry()?, settings, controls, &job.into())
+        .map_err(|error| super::line_failure(&error, Exit::Usage))?;
+    let document = serde_json::json!({ "job": job, "slots": document(&slots)? });
+    Ok(Answer::good(document, render::explained(job, &slots)))
+}
+
 /// Runs the line, or one step of it.
 pub(crate) fn run(args: &RunArgs, output: Output) -> Result<Answer, Failure> {
     let settings = settings(args)?;
     let controls = super::controls(args.machine, output)?;
     let registry = super::registry()?;
     let before = |error| super::line_failure(&error, Exit::Usage);
-    let line = Line::begin(&registry, settings, &args.out, controls)
+    let line = Line::begin(&registry, settings, args.folder(), controls)
         .and_then(|line| line.with_jobs(args.jobs.iter().map(|job| job.as_str().into())))
         .map_err(before)?;
     if args.step == Some(Step::Plan) {
@@ -95,22 +108,35 @@ fn document(value: &impl serde::Serialize) -> Result<Value, Failure> {
 
 /// Turns options into settings.
 pub(crate) fn settings(args: &RunArgs) -> Result<Settings, Failure> {
-    if args.backend != "native" {
-        return Err(Failure::message(
-            Exit::Usage,
-            format!("backend {} is not built in; built in: native", args.backend),
-        ));
+    let project = args
+        .project
+        .as_deref()
+        .map(OpenProject::open)
+        .transpose()
+        .map_err(|error| Failure::usage(&error))?;
+    let stores = project.as_ref().map(|open| &open.project.archive);
+    let archive = (args.archive.clone())
+        .or_else(|| stores.map(|stores| stores.read.clone()))
+        .unwrap_or_default();
+    let instrument = args.instrument.clone().unwrap_or_default().to_ascii_uppercase();
+    let mut settings = Settings::new(instrument, nights(args)?, archive).with_date(date()?);
+    if let Some(open) = &project {
+        if settings.nights.single().is_none() {
+            open.project.check_frozen().map_err(|error| Failure::usage(&error))?;
+        }
+        settings = settings.with_project(open).map_err(|error| Failure::usage(&error))?;
     }
-    let mut settings = Settings::new(
-        args.instrument.to_ascii_uppercase(),
-        nights(args)?,
-        args.archive.clone(),
-    )
-    .with_review(args.review)
-    .with_numerics(args.numerics)
-    .with_date(date()?);
-    if let Some(url) = &args.deliver_to {
-        settings = settings.with_delivery(url.clone());
+    if let Some(review) = args.review {
+        settings = settings.with_review(review);
+    }
+    if let Some(numerics) = args.numerics {
+        settings = settings.with_numerics(numerics);
+    }
+    let backend = super::backend(settings.backend.clone(), &args.backend)?;
+    settings = settings.with_backend(backend);
+    let deliver_to = (args.deliver_to.clone()).or_else(|| stores.and_then(|stores| stores.deliver_to.clone()));
+    if let Some(url) = deliver_to {
+        settings = settings.with_delivery(url);
     }
     if let Some(mode) = args.mode {
         settings = settings.with_mode(mode);

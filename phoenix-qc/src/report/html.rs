@@ -90,7 +90,7 @@ pub(super) fn score(page: &ScorePage) -> Result<String, ReportError> {
         &json!({
             "style": STYLE,
             "title": heading_name(&report.heading, &report.product),
-            "product": report.product,
+            "product": file_name(&report.product),
             "heading": report.heading,
             "times": time_range(&report.heading),
             "class": overall(&report.scores),
@@ -221,7 +221,7 @@ fn row(page: &ScorePage, href: &str) -> Row {
     Row {
         href: href.to_owned(),
         name: heading_name(&report.heading, &report.product),
-        product: report.product.clone(),
+        product: file_name(&report.product).to_owned(),
         setup: report.heading.setup.clone(),
         start: report
             .heading
@@ -234,6 +234,11 @@ fn row(page: &ScorePage, href: &str) -> Row {
         squares: report.scores.iter().map(square).collect(),
         class: overall(&report.scores),
     }
+}
+
+/// The key of a product names its job too, which the heading says already.
+fn file_name(product: &str) -> &str {
+    product.rsplit('/').next().unwrap_or(product)
 }
 
 fn heading_name(heading: &QcHeading, product: &str) -> String {

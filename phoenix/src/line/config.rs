@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use phoenix_core::id::{InstrumentId, TaskId};
+use phoenix_core::id::{Digest, InstrumentId, TaskId};
 use phoenix_core::unit::Night;
 use serde::{Deserialize, Serialize};
 
 use super::Mode;
+use crate::backend::BackendSettings;
+use crate::project::{OpenProject, ProjectMode, Review};
 
 /// One step of the line, as it is called from outside; several of the ten steps of the paper fall together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -292,6 +294,12 @@ pub struct Settings {
     pub review: ReviewPolicy,
     /// Which arithmetic makes the products.
     pub numerics: Numerics,
+    /// Which backend runs which task; PHOENIX's own recipes alone if nothing is said.
+    #[serde(default, skip_serializing_if = "BackendSettings::is_default")]
+    pub backend: BackendSettings,
+    /// Digest of the project that decides the products, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<Digest>,
     /// What kind of batch it is; absent if the rule books decide between masters and raw calibrations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<Mode>,
@@ -321,6 +329,8 @@ impl Settings {
             archive,
             review: ReviewPolicy::default(),
             numerics: Numerics::default(),
+            backend: BackendSettings::default(),
+            project: None,
             mode: None,
             date: nights.last().span().1.to_iso(),
             params: BTreeMap::new(),
@@ -346,6 +356,40 @@ impl Settings {
     pub fn with_numerics(mut self, numerics: Numerics) -> Self {
         self.numerics = numerics;
         self
+    }
+
+    /// Sets who runs the recipes.
+    #[must_use]
+    pub fn with_backend(mut self, backend: BackendSettings) -> Self {
+        self.backend = backend;
+        self
+    }
+
+    /// Takes everything that a project decides.
+    ///
+    /// # Errors
+    /// If the project names numerics that are not known.
+    pub fn with_project(mut self, open: &OpenProject) -> Result<Self, SettingError> {
+        let project = &open.project;
+        self.instrument = project.instrument.clone();
+        self.mode = match project.mode {
+            ProjectMode::Idp => Some(Mode::Idp),
+            ProjectMode::Mcalib => Some(Mode::Mcalib),
+            ProjectMode::Complete => Some(Mode::Complete),
+            ProjectMode::Deep => None,
+        };
+        self.review = match project.review {
+            Review::None => ReviewPolicy::None,
+            Review::Auto => ReviewPolicy::Auto,
+            Review::Manual => ReviewPolicy::Manual,
+        };
+        if let Some(numerics) = &project.numerics {
+            self.numerics = numerics.parse()?;
+        }
+        self.backend = project.backend.clone();
+        self.params = project.params.clone();
+        self.project = Some(open.digest.clone());
+        Ok(self)
     }
 
     /// Sets what kind of batch it is.

@@ -2,13 +2,14 @@
 //!
 //! `config` says what is asked for, `folder` where it lies, `run` is the `Line` itself; `plan`, `fetch`, `process`,
 //! `quality`, `review`, `convert`, `ingest` are the steps; `mode` says which frames a kind of batch works with, `redo`
-//! forgets results; `report` and `summary` tell how it stands; `fault` keeps
+//! forgets results, `compare` sets two runs side by side; `report` and `summary` tell how it stands; `fault` keeps
 //! the failure of one job from the others; `resume` is what makes a second start safe.
 //!
 //! A stage of a job is recorded once, when its results are on the disk under their final names. Whatever a killed
 //! process did after its last record is done again and gives the same bits; what it left half-written has a name
 //! that the next start removes.
 
+mod compare;
 mod config;
 mod convert;
 mod error;
@@ -27,12 +28,13 @@ mod review;
 mod run;
 mod summary;
 
+pub use compare::{Comparison, Difference, compare};
 pub use config::{Nights, Numerics, ReviewPolicy, SettingError, Settings, Step};
 pub use convert::{Conversion, ConvertSource, convert_product, sdp_file};
 pub use error::LineError;
 pub use folder::RunFolder;
 pub use mode::Mode;
-pub use plan::{Planned, plan};
+pub use plan::{Planned, explain, plan};
 pub use quality::{Examination, examine, stale_checksums};
 pub use run::Line;
 pub use summary::{JobSummary, LineReport, ScoreSummary};

@@ -5,7 +5,11 @@ use std::sync::Arc;
 use phoenix_archive::frames::{FrameQuery, HeaderState, Listing, Span, list_frames};
 use phoenix_archive::info::{NightInfo, night_info};
 use phoenix_archive::store::{Store, StoreOptions};
+use phoenix_core::association::SlotExplained;
+use phoenix_core::dataset::LeftOut;
 use phoenix_core::engine::Engine;
+use phoenix_core::frame::Frame;
+use phoenix_core::id::JobId;
 use phoenix_core::observe::Event;
 use phoenix_core::plan::{Plan, Readiness};
 use phoenix_core::registry::Registry;
@@ -16,6 +20,7 @@ use serde_json::Value;
 
 use super::folder::{read_json, write_json, write_whole};
 use super::{Line, LineError, Settings};
+use crate::backend::Backed;
 use crate::controls::Controls;
 
 /// A plan and what is known about its observing blocks.
@@ -32,28 +37,68 @@ pub struct Planned {
 /// # Errors
 /// `Instrument`, `Store`, `Engine`, or `Stopped`.
 pub fn plan(registry: &Registry, settings: &Settings, controls: &Controls) -> Result<Planned, LineError> {
-    let instrument = registry.get(settings.instrument.as_str())?;
+    let instrument = instrument(registry, settings)?;
     let store = open_store(&settings.archive)?;
-    let listing = list(&store, settings, controls)?;
+    let (frames, left_out) = candidates(&store, &instrument, settings, controls)?;
     let blocks = blocks(&store, settings, controls)?;
     if controls.cancel.is_cancelled() {
         return Err(LineError::Stopped);
     }
-    let mut request = Selection::new();
-    if let Some(night) = settings.nights.single() {
-        request = request.with_night(night);
-    }
     let label = settings.nights.to_string();
-    let (frames, unused) = super::mode::restrict(listing.frames, settings.mode, &*instrument);
-    let mut plan = engine(&instrument, settings, controls).plan(frames, &request, &label)?;
-    plan.left_out.extend(listing.left_out);
-    plan.left_out.extend(unused);
+    let mut plan = engine(&instrument, settings, controls).plan(frames, &request(settings), &label)?;
+    plan.left_out.extend(left_out);
     plan.left_out.sort();
     controls.observer.on(&Event::PlanReady {
         jobs: plan.jobs.len(),
         not_ready: plan.jobs.iter().filter(|job| job.readiness != Readiness::Ready).count(),
     });
     Ok(Planned { plan, blocks })
+}
+
+/// Tells for every calibration slot of a job each candidate and the first rule that refused it. Writes nothing.
+///
+/// # Errors
+/// As `plan`; `UnknownJob` if the plan has no such job or the instrument keeps no account of its choices.
+pub fn explain(
+    registry: &Registry,
+    settings: &Settings,
+    controls: &Controls,
+    job: &JobId,
+) -> Result<Vec<SlotExplained>, LineError> {
+    let instrument = instrument(registry, settings)?;
+    let store = open_store(&settings.archive)?;
+    let (frames, _) = candidates(&store, &instrument, settings, controls)?;
+    let explained = engine(&instrument, settings, controls).explain(frames, &request(settings), job)?;
+    explained.ok_or_else(|| LineError::UnknownJob { job: job.to_string() })
+}
+
+fn request(settings: &Settings) -> Selection {
+    let request = Selection::new();
+    match settings.nights.single() {
+        Some(night) => request.with_night(night),
+        None => request,
+    }
+}
+
+/// Returns the frames that the plan is made of, and those that were left out before.
+fn candidates(
+    store: &Store,
+    instrument: &Arc<dyn Instrument>,
+    settings: &Settings,
+    controls: &Controls,
+) -> Result<(Vec<Frame>, Vec<LeftOut>), LineError> {
+    let listing = list(store, settings, controls)?;
+    let (frames, unused) = super::mode::restrict(listing.frames, settings.mode, &**instrument);
+    Ok((frames, [listing.left_out, unused].concat()))
+}
+
+/// Returns the instrument with the backends that the settings choose.
+pub(super) fn instrument(registry: &Registry, settings: &Settings) -> Result<Arc<dyn Instrument>, LineError> {
+    let instrument = registry.get(settings.instrument.as_str())?;
+    if settings.backend.is_default() {
+        return Ok(instrument);
+    }
+    Ok(Arc::new(Backed::new(instrument, settings.backend.clone())))
 }
 
 fn list(store: &Store, settings: &Settings, controls: &Controls) -> Result<Listing, LineError> {

@@ -36,6 +36,10 @@ pub(super) fn keep_settings(folder: &RunFolder, settings: &Settings) -> Result<(
     write_json(&folder.settings(), settings)
 }
 
+fn words(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
 fn mode_of(settings: &Settings) -> String {
     settings
         .mode
@@ -51,6 +55,8 @@ fn difference(kept: &Settings, wanted: &Settings) -> Option<String> {
         ("deliver-to", kept.deliver_to.clone(), wanted.deliver_to.clone()),
         ("review", kept.review.to_string(), wanted.review.to_string()),
         ("mode", mode_of(kept), mode_of(wanted)),
+        ("backend", words(&kept.backend), words(&wanted.backend)),
+        ("project", words(&kept.project), words(&wanted.project)),
         ("numerics", kept.numerics.to_string(), wanted.numerics.to_string()),
     ];
     let differing = fields.into_iter().find(|(_, kept, wanted)| kept != wanted);

@@ -48,9 +48,9 @@ impl Line {
         folder: impl AsRef<Path>,
         controls: Controls,
     ) -> Result<Self, LineError> {
-        let instrument = registry.get(settings.instrument.as_str())?;
         let folder = RunFolder::new(folder.as_ref());
         let settings = super::resume::agreed_settings(&folder, settings)?;
+        let instrument = super::plan::instrument(registry, &settings)?;
         let planned = super::plan(registry, &settings, &controls)?;
         let line = Self::open(instrument, settings, folder, controls)?;
         line.keep_plan(&planned)?;
@@ -64,7 +64,7 @@ impl Line {
     pub fn reopen(registry: &Registry, folder: impl AsRef<Path>, controls: Controls) -> Result<Self, LineError> {
         let folder = RunFolder::new(folder.as_ref());
         let settings = super::resume::settings_of(&folder)?;
-        let instrument = registry.get(settings.instrument.as_str())?;
+        let instrument = super::plan::instrument(registry, &settings)?;
         let line = Self::open(instrument, settings, folder, controls)?;
         if !line.folder.plan().is_file() {
             // The process was killed between its settings and its plan.
