@@ -236,7 +236,7 @@ pub fn compare(
             None => {
                 *faults
                     .entry(format!("{kind:?} is {ours:?} to us, {theirs:?} to ESO"))
-                    .or_default() += 1
+                    .or_default() += 1;
             }
         }
     });
@@ -284,6 +284,7 @@ pub fn header_of_text(text: &str) -> Header {
 ///
 /// # Panics
 /// If `date_obs` is no time.
+#[expect(clippy::panic, reason = "a night that is no night is a mistake of the test")]
 pub fn frame(prefix: &str, date_obs: &str, cards: &[(&str, Value)]) -> phoenix_core::frame::Frame {
     let Ok(time) = phoenix_core::unit::Mjd::from_iso(date_obs) else {
         panic!("{date_obs} is no time");

@@ -112,7 +112,10 @@ pub fn digest(plan: &Plan) -> Vec<String> {
             _ => String::new(),
         };
         lines.push(format!("{}: {} [{state}]{options}", job.dataset, job.task));
-        let in_slots: Vec<&Tag> = job.slots.iter().map(|slot| &slot.tag).collect();
+        // An empty slot says nothing about an input of its kind that comes with a dataset below.
+        let is_answered = |fill: &Fill| !matches!(fill, Fill::Missing { .. });
+        let answered = job.slots.iter().filter(|slot| is_answered(&slot.fill));
+        let in_slots: Vec<&Tag> = answered.map(|slot| &slot.tag).collect();
         let main = job.inputs.iter().filter_map(|input| match input {
             InputSource::Frame { frame } if !in_slots.contains(&&frame.tag) => Some(frame.tag.to_string()),
             InputSource::Job { job, tag } if !in_slots.contains(&tag) => Some(format!("{tag} by {}", task(job))),

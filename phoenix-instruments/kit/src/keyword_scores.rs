@@ -25,13 +25,16 @@ use serde::Deserialize;
 
 use crate::delivery::BuildError;
 
+/// A fact by name, with how it is read off a header.
+pub type Fact = (&'static str, fn(&Header) -> Option<String>);
+
 /// What a sheet reads off a header beside its parameters.
 #[derive(Clone, Copy)]
 pub struct Readings {
     /// What the report heads with.
     pub heading: fn(&Header) -> QcHeading,
     /// Facts for conditions and flags, by name.
-    pub facts: &'static [(&'static str, fn(&Header) -> Option<String>)],
+    pub facts: &'static [Fact],
 }
 
 /// The scorers of an instrument by kind of product.

@@ -33,7 +33,7 @@ pub fn degrees(header: &Header, key: &str) -> Option<f64> {
 pub fn parameter<'a>(header: &'a Header, name: &str) -> Option<&'a str> {
     let card = header.cards().iter().find(|card| {
         let key = card.key.short();
-        key.starts_with("PRO.REC1.PARAM") && key.ends_with(".NAME") && card.value.as_str() == Some(name)
+        key.starts_with("PRO.REC1.PARAM") && key.strip_suffix(".NAME").is_some() && card.value.as_str() == Some(name)
     })?;
     header.str(card.key.short().replace(".NAME", ".VALUE").as_str()).ok()
 }
@@ -43,7 +43,7 @@ pub fn used(header: &Header, kinds: &[&str]) -> bool {
     header.cards().iter().any(|card| {
         let key = card.key.short();
         key.starts_with("PRO.REC1.CAL")
-            && key.ends_with(".CATG")
+            && key.strip_suffix(".CATG").is_some()
             && card
                 .value
                 .as_str()
@@ -74,7 +74,7 @@ pub fn heading(header: &Header, instrument: &str, setup: String) -> QcHeading {
 pub fn time_of_used(header: &Header, kind: &str) -> Option<Mjd> {
     let catg = header.cards().iter().find(|card| {
         let key = card.key.short();
-        key.starts_with("PRO.REC1.CAL") && key.ends_with(".CATG") && card.value.as_str() == Some(kind)
+        key.starts_with("PRO.REC1.CAL") && key.strip_suffix(".CATG").is_some() && card.value.as_str() == Some(kind)
     })?;
     let name = catg.key.short().replace(".CATG", ".NAME");
     let name = header.str(name.as_str()).ok()?;

@@ -6,19 +6,28 @@
 //! | `FILTER_LIST` | valid from before the dataset | valid only from later on | - |
 //! | `OUTPUT_WCS` | same observing block | same target | any other |
 //!
-//! Slots of tasks that run outside this backend are filled by kind, mode and time, so that the plan shows them.
+//! Slots of tasks that run outside this backend are filled by kind, filter and time: a master of the archive inside the
+//! windows of `rules/validity.toml`, else the nearest that the plan will make. Nominal and extended filter do not mix,
+//! except for exposures that no filter touches.
 
-use phoenix_core::association::{Association, CalibPool, Fill, MatchLevel, Slot};
+use std::sync::LazyLock;
+
+use phoenix_core::association::{Association, CalibPool, Fill, MatchLevel, Slot, VirtualMaster};
 use phoenix_core::dataset::Dataset;
 use phoenix_core::frame::ClassifiedFrame;
 use phoenix_core::header::{Header, Key, Value};
-use phoenix_core::id::{FrameId, Tag};
+use phoenix_core::id::{DatasetId, FrameId, Tag};
+use phoenix_core::rules::{Moment, RuleError, Validity};
 use phoenix_core::traits::{AssociateError, Associator};
 use phoenix_core::unit::Mjd;
 use phoenix_kit::closest::{Candidate, best, start};
 
 use crate::select::stamp;
 use crate::{COMBINE, MAKE_CUBE};
+
+/// The windows of `rules/validity.toml`.
+pub(crate) static PLANS: LazyLock<Result<Validity, RuleError>> =
+    LazyLock::new(|| Validity::parse(include_str!("../rules/validity.toml")));
 
 /// Associator of MUSE.
 #[derive(Debug, Default)]
@@ -98,6 +107,7 @@ const SLOTS: [(&str, Declared); 14] = [
         &[
             ("EXTINCT_TABLE", true, Rule::Static),
             ("STD_FLUX_TABLE", true, Rule::Static),
+            ("FILTER_LIST", false, Rule::Static),
         ],
     ),
     (
@@ -119,6 +129,7 @@ const SLOTS: [(&str, Declared); 14] = [
             ("LSF_PROFILE", false, Rule::Nearest),
             ("STD_TELLURIC", false, Rule::Nearest),
             ("ASTROMETRY_WCS", false, Rule::Static),
+            ("FILTER_LIST", false, Rule::Static),
         ],
     ),
     ("muse_exp_align", &[]),
@@ -145,12 +156,7 @@ impl Associator for MuseAssociator {
 /// The time of the dataset's first frame; a dataset without frames carries it in its name.
 fn begin(dataset: &Dataset) -> Result<Option<Mjd>, AssociateError> {
     let Some(first) = dataset.frames.first() else {
-        let text = dataset
-            .id
-            .as_str()
-            .strip_prefix("MUSE.")
-            .and_then(|rest| rest.get(..23));
-        return Ok(text.and_then(|text| Mjd::from_iso(text).ok()));
+        return Ok(time_in_name(&dataset.id));
     };
     match start(&first.frame) {
         Some(time) => Ok(Some(time)),
@@ -159,6 +165,23 @@ fn begin(dataset: &Dataset) -> Result<Option<Mjd>, AssociateError> {
             frame: first.frame.id.clone(),
             key: Key::new("DATE-OBS"),
         }),
+    }
+}
+
+/// The time in a dataset's name, `MUSE.<start>…`.
+fn time_in_name(dataset: &DatasetId) -> Option<Mjd> {
+    let start = dataset.as_str().strip_prefix("MUSE.")?.get(..23)?;
+    Mjd::from_iso(start).ok()
+}
+
+/// Tells whether a calibration is of the dataset's filter, nominal or extended, where both sides name a mode.
+fn same_filter(tag: &str, dataset: &Dataset, header: &Header) -> bool {
+    if matches!(tag, "MASTER_BIAS" | "MASTER_DARK" | "BADPIX_TABLE") {
+        return true;
+    }
+    match (text(header, "INS.MODE"), dataset.key.get("INS.MODE")) {
+        (Some(theirs), Some(ours)) => theirs.ends_with("-E") == ours.ends_with("-E"),
+        _ => true,
     }
 }
 
@@ -185,8 +208,20 @@ fn fill(dataset: &Dataset, time: Option<Mjd>, tag: &str, rule: Rule, pool: &Cali
         return filled;
     }
     let wanted = Tag::from(tag);
-    let planned = pool.planned_of(&wanted, &dataset.id);
-    if let Some(master) = planned.min_by(|a, b| a.producer.cmp(&b.producer)) {
+    // What a dataset works on comes with the datasets that it needs.
+    let planned = pool
+        .planned_of(&wanted, &dataset.id)
+        .filter(|master| !dataset.needs.contains(&master.producer));
+    let fitting = planned.filter(|master| same_filter(tag, dataset, &master.header));
+    let distance = |master: &VirtualMaster| match (time_in_name(&master.producer), time) {
+        (Some(at), Some(time)) => (at.0 - time.0).abs(),
+        _ => f64::INFINITY,
+    };
+    let nearest = fitting.min_by(|a, b| {
+        let by_time = distance(a).total_cmp(&distance(b));
+        by_time.then_with(|| a.producer.cmp(&b.producer))
+    });
+    if let Some(master) = nearest {
         return Fill::Pending {
             producer: master.producer.clone(),
         };
@@ -232,13 +267,34 @@ fn judge(
                 Err("is of another observing block and target".into())
             }
         }
-        Rule::Nearest => match (text(header, "INS.MODE"), own("INS.MODE")) {
-            (Some(theirs), Some(ours)) if theirs.ends_with("-E") != ours.ends_with("-E") => {
-                Err(format!("is of mode {theirs}"))
-            }
-            _ => Ok((0, "nearest in time".into())),
-        },
+        Rule::Nearest if !same_filter(candidate.tag.as_str(), dataset, header) => {
+            Err(format!("is of mode {}", text(header, "INS.MODE").unwrap_or_default()))
+        }
+        Rule::Nearest => within_window(candidate.tag.as_str(), dt_days).map(|level| (level, "nearest in time".into())),
     }
+}
+
+/// No window of MUSE depends on the date, so any date will do.
+const ANY_MJD: f64 = 57_000.0;
+
+/// Returns the level of a calibration by its distance in time, or why it lies in no window.
+fn within_window(tag: &str, dt_days: f64) -> Result<u8, String> {
+    let Some(plan) = PLANS
+        .as_ref()
+        .ok()
+        .and_then(|plans| plans.calibrations.get(&Tag::from(tag)))
+    else {
+        return Ok(0);
+    };
+    let moment = |days: f64| Moment::of(Mjd(ANY_MJD + days));
+    let (Some(there), Some(here)) = (moment(dt_days), moment(0.0)) else {
+        return Ok(0);
+    };
+    let level = plan.level(there, here);
+    level.map_or_else(
+        || Err(format!("is {:.1} days away, beyond the last window", dt_days.abs())),
+        |level| Ok(level.0),
+    )
 }
 
 fn offsets(dataset: &Dataset, header: &Header) -> Result<(u8, String), String> {

@@ -1,48 +1,38 @@
-//! The cascade from raw frames: which dataset needs which.
+//! The cascade from raw frames: which dataset works on whose products.
 //!
-//! | frames | task | name | needs |
+//! | frames | task | name | works on products of |
 //! |---|---|---|---|
-//! | BIAS, DARK per template | `muse_bias`, `muse_dark` | `MUSE.<start>_tpl` | dark: bias |
-//! | FLAT, ARC, `ARC_LSF`, SKYFLAT per template | `muse_flat`, `muse_wavecal`, `muse_lsf`, `muse_twilight` | `MUSE.<start>_tpl` | those before |
-//! | STD, ASTROMETRY, OBJECT, SKY, each alone | `muse_scibasic` | `MUSE.<start>` | bias, flat, wavecal, twilight |
+//! | BIAS, DARK per template | `muse_bias`, `muse_dark` | `MUSE.<start>_tpl` | - |
+//! | FLAT, ARC, `ARC_LSF`, SKYFLAT per template | `muse_flat`, `muse_wavecal`, `muse_lsf`, `muse_twilight` | `MUSE.<start>_tpl` | - |
+//! | STD, ASTROMETRY, OBJECT, SKY, each alone | `muse_scibasic` | `MUSE.<start>` | - |
 //! | - | `muse_standard`, `muse_astrometry`, `muse_create_sky` | `MUSE.<start>_std`, `_ast`, `_sky` | its scibasic |
-//! | - | `muse_scipost` | `MUSE.<start>_pst` | scibasic, standard, sky, astrometry, LSF |
+//! | - | `muse_scipost` | `MUSE.<start>_pst` | its scibasic |
 //! | - | `muse_exp_align`, `muse_exp_combine` | `MUSE.<start>_aln`, `_tpl` | the exposures' scipost |
 //!
-//! Source of the order: recipe manual pages of the MUSE pipeline 2.8.7. Calibrations are the nearest in time of the
-//! same filter (nominal or extended), whatever the task of the dataset that needs them.
+//! Source of the order: recipe manual pages of the MUSE pipeline 2.8.7. Calibrations, made or to be made, are a matter
+//! of the association.
 
 use std::collections::BTreeMap;
 
 use phoenix_core::dataset::{Completeness, Dataset, LeftOut};
 use phoenix_core::frame::ClassifiedFrame;
 use phoenix_core::id::DatasetId;
-use phoenix_core::unit::{Mjd, Night};
+use phoenix_core::unit::Night;
 use phoenix_kit::closest::start;
 
 use crate::COMBINE;
 use crate::select::{GroupKey, complete, stamp};
 
-/// Tasks that work on all frames of a template, with the fewest frames and what they need.
+/// Tasks that work on all frames of a template, with the fewest frames.
 /// Source: recipe manual pages of the MUSE pipeline 2.8.7.
-const GROUPED: [(&str, &str, usize, &[&str]); 6] = [
-    ("BIAS", "muse_bias", 3, &[]),
-    ("DARK", "muse_dark", 3, &["muse_bias"]),
-    ("FLAT", "muse_flat", 3, &["muse_bias"]),
-    ("ARC", "muse_wavecal", 1, &["muse_bias", "muse_flat"]),
-    ("ARC_LSF", "muse_lsf", 1, &["muse_bias", "muse_flat", "muse_wavecal"]),
-    (
-        "SKYFLAT",
-        "muse_twilight",
-        3,
-        &["muse_bias", "muse_flat", "muse_wavecal"],
-    ),
+const GROUPED: [(&str, &str, usize); 6] = [
+    ("BIAS", "muse_bias", 3),
+    ("DARK", "muse_dark", 3),
+    ("FLAT", "muse_flat", 3),
+    ("ARC", "muse_wavecal", 1),
+    ("ARC_LSF", "muse_lsf", 1),
+    ("SKYFLAT", "muse_twilight", 3),
 ];
-
-/// What the basic reduction needs of the night's calibrations.
-const BASIC_NEEDS: [&str; 4] = ["muse_bias", "muse_flat", "muse_wavecal", "muse_twilight"];
-/// What the post-processing needs of the night's calibrations.
-const POST_NEEDS: [&str; 4] = ["muse_lsf", "muse_standard", "muse_create_sky", "muse_astrometry"];
 
 fn basic(key: BTreeMap<String, String>, member: ClassifiedFrame) -> Dataset {
     let id = format!("MUSE.{}", stamp(&member.frame));
@@ -163,7 +153,7 @@ pub(crate) fn calibrations(frames: Vec<ClassifiedFrame>, night: Option<Night>) -
         }
     }
     for ((tag, mode, template), members) in groups {
-        let Some((_, task, fewest, _)) = GROUPED.iter().find(|(kind, ..)| **kind == tag) else {
+        let Some((_, task, fewest)) = GROUPED.iter().find(|(kind, ..)| **kind == tag) else {
             continue;
         };
         let key = [("TPL.START", template), ("INS.MODE", mode), ("DPR.TYPE", tag.clone())];
@@ -180,57 +170,4 @@ pub(crate) fn calibrations(frames: Vec<ClassifiedFrame>, night: Option<Night>) -
         datasets.push(dataset);
     }
     (datasets, idle)
-}
-
-/// Nominal and extended filter do not mix, except for exposures that no filter touches.
-fn filter(dataset: &Dataset) -> Option<bool> {
-    let mode = dataset.key.get("INS.MODE")?;
-    (!matches!(dataset.task.as_str(), "muse_bias" | "muse_dark")).then(|| mode.ends_with("-E"))
-}
-
-fn time_of(dataset: &Dataset) -> Option<Mjd> {
-    dataset
-        .id
-        .as_str()
-        .strip_prefix("MUSE.")
-        .and_then(|rest| Mjd::from_iso(rest.get(..23)?).ok())
-}
-
-/// Adds to each dataset of the cascade the nearest datasets that make its calibrations.
-pub(crate) fn link(datasets: &mut [Dataset]) {
-    let makers: Vec<(String, DatasetId, Option<bool>, Option<Mjd>)> = datasets
-        .iter()
-        .map(|set| (set.task.to_string(), set.id.clone(), filter(set), time_of(set)))
-        .collect();
-    for set in datasets {
-        let wanted: &[&str] = match set.task.as_str() {
-            "muse_scibasic" => &BASIC_NEEDS,
-            "muse_scipost" => &POST_NEEDS,
-            task => GROUPED
-                .iter()
-                .find(|(_, name, ..)| *name == task)
-                .map_or(&[], |(.., needs)| needs),
-        };
-        let (own, time) = (filter(set), time_of(set));
-        for task in wanted {
-            let nearest = makers
-                .iter()
-                .filter(|(name, id, of, _)| {
-                    name == task && *id != set.id && (of.is_none() || own.is_none() || *of == own)
-                })
-                .min_by(|a, b| {
-                    let distance = |at: Option<Mjd>| match (at, time) {
-                        (Some(at), Some(time)) => (at.0 - time.0).abs(),
-                        _ => f64::INFINITY,
-                    };
-                    distance(a.3).total_cmp(&distance(b.3)).then(a.1.cmp(&b.1))
-                });
-            if let Some((_, id, ..)) = nearest
-                && !set.needs.contains(id)
-            {
-                set.needs.push(id.clone());
-            }
-        }
-        set.needs.sort();
-    }
 }

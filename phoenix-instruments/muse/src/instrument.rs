@@ -5,14 +5,17 @@ use std::sync::Arc;
 use phoenix_core::header::Header;
 use phoenix_core::id::{InstrumentId, Tag, TaskId};
 use phoenix_core::registry::Registry;
-use phoenix_core::traits::{Associator, DatasetSelector, DeliverySpec, Ingestor, Instrument, QcScorer, RecipeDyn};
+use phoenix_core::rule_instrument::RuleInstrument;
+use phoenix_core::traits::{
+    Associator, DatasetSelector, DeliverySpec, Ingestor, Instrument, QcScorer, RecipeDyn, RecipeSpec,
+};
 use phoenix_kit::delivery::BuildError;
 
 use crate::associate::MuseAssociator;
 use crate::ingest::Delivery;
 use crate::recipes::{ExpCombine, MakeCube};
 use crate::select::MuseSelector;
-use crate::{COMBINE, MAKE_CUBE, score};
+use crate::{COMBINE, MAKE_CUBE, kinds, score};
 
 /// MUSE.
 #[derive(Debug)]
@@ -23,6 +26,7 @@ pub struct Muse {
     make_cube: MakeCube,
     scorer: Box<dyn QcScorer>,
     delivery: Delivery,
+    rules: RuleInstrument,
 }
 
 /// Builds the instrument.
@@ -37,6 +41,7 @@ pub fn instrument() -> Result<Muse, BuildError> {
         make_cube: MakeCube::default(),
         scorer: score::scorer()?,
         delivery: Delivery::new()?,
+        rules: RuleInstrument::from_rules(kinds::RULES, include_str!("../rules/validity.toml"))?.build()?,
     })
 }
 
@@ -71,6 +76,14 @@ impl Instrument for Muse {
             MAKE_CUBE => Some(&self.make_cube),
             _ => None,
         }
+    }
+
+    fn outline(&self, task: &TaskId) -> Option<&RecipeSpec> {
+        self.rules.outline(task)
+    }
+
+    fn outlined(&self) -> Vec<TaskId> {
+        self.rules.outlined()
     }
 
     fn scorer(&self, tag: &Tag) -> Option<&dyn QcScorer> {

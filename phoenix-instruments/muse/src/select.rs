@@ -191,7 +191,9 @@ impl DatasetSelector for MuseSelector {
         let (made, idle) = cascade::calibrations(calibrations, request.night);
         selected.left_out.extend(idle);
         datasets.extend(made);
-        cascade::link(&mut datasets);
+        for dataset in &mut datasets {
+            dataset.needs.sort();
+        }
         datasets.sort_by(|a, b| a.id.cmp(&b.id).then(a.task.cmp(&b.task)));
         selected.datasets = datasets;
         selected.left_out.sort();

@@ -25,6 +25,7 @@ fn heading(header: &Header) -> QcHeading {
     spectra::heading(header, "UVES", setup)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "facts may be absent; this one never is")]
 fn is_fluxed(header: &Header) -> Option<String> {
     let has_response = spectra::used(header, &["INSTR_RESPONSE_FINE", "MASTER_RESPONSE"]);
     Some(if has_response { "yes" } else { "no" }.into())
