@@ -199,7 +199,7 @@ fn what_is_above_and_below_a_job_is_its_sub_cascade() {
         job("c", &["b"], 1),
         job("d", &["a"], 1),
     ]);
-    let names = |jobs: BTreeSet<JobId>| jobs.iter().map(ToString::to_string).collect::<Vec<_>>().join("");
+    let names = |jobs: BTreeSet<JobId>| jobs.iter().map(JobId::as_str).collect::<String>();
     let b = BTreeSet::from([JobId::from("b")]);
     assert_eq!(names(below(&plan, &b)), "bc");
     assert_eq!(names(above(&plan, &b)), "ab");

@@ -140,8 +140,8 @@ impl Draft {
             .unwrap()
             .map(|entry| entry.unwrap().path())
             .filter(|path| {
-                let name = path.file_name().unwrap().to_string_lossy().into_owned();
-                name.starts_with(tag) && name.ends_with(".fits")
+                let name = path.file_stem().unwrap().to_string_lossy();
+                name.starts_with(tag) && path.extension().is_some_and(|extension| extension == "fits")
             })
             .collect();
         files.sort();

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use esorex_support::{Bench, outline};
 use phoenix_core::header::Header;
 use phoenix_core::traits::RecipeError;
-use phoenix_io::fits::{ElementType, FitsFile, FitsWriter, ImageSpec, WriteOptions};
+use phoenix_io::fits::{ElementType, FitsFile, FitsWriter, ImageSpec, UnitSums, WriteOptions};
 use phoenix_io::{EsorexRecipe, Installation};
 use phoenix_testkit::peers;
 
@@ -145,7 +145,7 @@ fn a_real_master_bias_is_made_and_its_own_record_stays() {
     assert_eq!(header.str("PRO.REC1.ID").unwrap(), "uves_cal_mbias");
     assert!(header.str("PRO.REC1.PIPE.ID").unwrap().starts_with("uves/"));
     assert_eq!(header.str("PRO.REC1.RAW1.NAME").unwrap(), "UVES_bias_0.fits");
-    assert!(!file.checksums().unwrap().iter().any(|sums| sums.is_stale()));
+    assert!(!file.checksums().unwrap().iter().any(UnitSums::is_stale));
     assert_eq!(
         bench.left_behind(),
         ["masterbias_blue.fits", "masterbias_blue.provenance.json"]

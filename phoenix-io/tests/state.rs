@@ -158,7 +158,7 @@ fn the_latest_costs_of_each_setup_are_told_and_old_ones_are_forgotten() {
             cpu_s: None,
             peak_bytes: Some(1 << 40),
         },
-        is_success: n % 2 == 0,
+        is_success: n.is_multiple_of(2),
     };
     for n in 0..250 {
         state.record_cost(&row("A", n)).unwrap();
