@@ -400,6 +400,6 @@ fn most_sources(grid: &CubeGrid) -> usize {
 
 /// Memory for windows: grows with the input, within the budget. The rest of a budget is for images, index and buffers.
 fn window_bytes(n_rows: u64, budget: u64) -> usize {
-    let wanted = (n_rows * ROW_BYTES / 6).clamp(LEAST_WINDOW_BYTES, MOST_WINDOW_BYTES);
+    let wanted = (n_rows * ROW_BYTES / 7).clamp(LEAST_WINDOW_BYTES, MOST_WINDOW_BYTES);
     usize::try_from(wanted.min(budget / 4 * 3)).unwrap_or(usize::MAX)
 }
