@@ -2,8 +2,9 @@
 
 use phoenix_core::observe::LogLevel;
 
-/// How many of a run's error lines make up the reason; the first say most.
-const REASONS: usize = 6;
+/// How many of a run's error lines make up the reason: the first, where it began, and as many of the last, where it
+/// ended; between them a trace may have a hundred.
+const REASONS: usize = 3;
 /// How much of the output is kept for a run that ends without an error line.
 const LAST_LINES: usize = 3;
 
@@ -42,6 +43,11 @@ pub(super) fn parse(line: &str, before: LogLevel) -> Line<'_> {
         Some((speaker, text)) if !speaker.trim().contains(' ') => (speaker.trim(), text.trim_end()),
         _ => ("", text.trim()),
     };
+    // The number of the thread says nothing to whoever asks why.
+    let text = text
+        .strip_prefix("[tid=")
+        .and_then(|rest| rest.split_once("] "))
+        .map_or(text, |(_, text)| text);
     // Found with every call of an installation in order.
     let is_noise =
         speaker == "esorex" && (text.starts_with("Run-time version") || text.starts_with("Unable to open directory"));
@@ -74,10 +80,10 @@ impl Reasons {
             self.last.push(text.to_owned());
         } else if line.speaker == "esorex" && text.starts_with("Execution of recipe") {
             self.verdict = Some(text.to_owned());
-        } else if self.errors.len() < REASONS
-            && !is_announcement(text)
-            && !self.errors.iter().any(|known| known == text)
-        {
+        } else if !is_announcement(text) && !self.errors.iter().any(|known| known == text) {
+            if self.errors.len() == 2 * REASONS {
+                self.errors.remove(REASONS);
+            }
             self.errors.push(text.to_owned());
         }
     }
@@ -97,7 +103,7 @@ impl Reasons {
 
 /// Tells whether a line only says that errors follow.
 fn is_announcement(text: &str) -> bool {
-    text.starts_with("Dumping all ")
+    text.starts_with("Dumping all ") || text.starts_with("Dumping the ")
 }
 
 #[cfg(test)]
@@ -153,6 +159,22 @@ mod tests {
         assert_eq!(
             reasons.reason(),
             "[1/2] 'Data not found: No such frame' (10) at find:a.c:1; [2/2] 'Data not found: failed' (10) at body:b.c:2"
+        );
+    }
+
+    #[test]
+    fn of_a_long_trace_the_beginning_and_the_end_count() {
+        let mut reasons = Reasons::default();
+        reasons.take(&parse(
+            "[ ERROR ] m: [tid=000] Dumping the 20 most recent error(s) out of 99",
+            LogLevel::Info,
+        ));
+        for n in 0..99 {
+            reasons.take(&parse(&format!("[ ERROR ] m: [tid=000]   fault {n}"), LogLevel::Info));
+        }
+        assert_eq!(
+            reasons.reason(),
+            "fault 0; fault 1; fault 2; fault 96; fault 97; fault 98"
         );
     }
 
