@@ -85,6 +85,7 @@ fn what_follows_from_the_exposures_is_what_esos_pipeline_finds() {
         name_code: "MU_SCBC".into(),
         setup_keys: vec!["INS.MODE".into()],
         name_suffix: "OBJ".into(),
+        unless: None,
         columns: Vec::new(),
         companions: Vec::new(),
         keywords: std::collections::BTreeMap::new(),

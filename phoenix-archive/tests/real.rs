@@ -118,6 +118,7 @@ fn delivery() -> DeliverySpec {
         name_code: "MU_SCBC".into(),
         setup_keys: vec!["INS.MODE".into()],
         name_suffix: "OBJ".into(),
+        unless: None,
         columns: Vec::new(),
         companions: vec![CompanionSpec {
             tag: "IMAGE_FOV".into(),

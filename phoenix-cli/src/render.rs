@@ -8,7 +8,7 @@ mod status;
 
 pub(crate) use demo::demo;
 pub(crate) use explain::explained;
-pub(crate) use plan::plan;
+pub(crate) use plan::{forecast, plan};
 pub(crate) use recipe::{recipe_help, recipe_list, recipe_run};
 pub(crate) use status::{review_list, status};
 

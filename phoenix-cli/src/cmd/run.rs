@@ -22,15 +22,17 @@ pub(crate) fn plan(args: &RunArgs, output: Output) -> Result<Answer, Failure> {
     if let Some(job) = &args.explain {
         return explain(&settings, &controls, job);
     }
-    let mut planned = plan_line(&super::registry()?, &settings, &controls)
-        .map_err(|error| super::line_failure(&error, Exit::Usage))?
-        .plan;
+    let made = plan_line(&super::registry()?, &settings, &controls)
+        .map_err(|error| super::line_failure(&error, Exit::Usage))?;
+    let mut planned = made.plan;
     if !args.jobs.is_empty() {
         planned
             .jobs
             .retain(|job| args.jobs.iter().any(|wanted| wanted == job.id.as_str()));
     }
-    planned_answer(&planned)
+    let mut answer = planned_answer(&planned)?;
+    answer.text.push_str(&render::forecast(&made.forecast));
+    Ok(answer)
 }
 
 /// Tells for one job every candidate calibration and the first rule that refused it.

@@ -2,6 +2,7 @@
 
 use console::style;
 use phoenix::core::association::Fill;
+use phoenix::core::engine::Forecast;
 use phoenix::core::plan::{InputSource, Plan, PlannedJob, Readiness};
 
 use super::count;
@@ -24,6 +25,23 @@ pub(crate) fn plan(plan: &Plan) -> String {
         lines.extend(plan.left_out.iter().map(super::left_out_line));
     }
     lines.join("\n") + "\n"
+}
+
+/// Writes what a run will take, as far as that is known.
+pub(crate) fn forecast(forecast: &Forecast) -> String {
+    if forecast.jobs.is_empty() {
+        return String::new();
+    }
+    let peak_mib = forecast.peak_bytes.div_ceil(1 << 20);
+    let time = match forecast.wall_s {
+        Some(wall_s) => format!(
+            "{wall_s:.0} s, {:.0} s of processor time, {} guessed",
+            forecast.cpu_s,
+            count(forecast.n_guessed, "job")
+        ),
+        None => "time not known before a first run".to_owned(),
+    };
+    format!("\nexpected: {time}, {peak_mib} MiB of memory\n")
 }
 
 fn job_lines(job: &PlannedJob, lines: &mut Vec<String>) {

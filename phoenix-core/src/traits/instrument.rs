@@ -42,6 +42,9 @@ pub struct DeliverySpec {
     /// The last part of the name, e.g. `OBJ`; empty if there is none.
     #[serde(default)]
     pub name_suffix: String,
+    /// A better product: if the same job made it, this one stays at home.
+    #[serde(default)]
+    pub unless: Option<Tag>,
     /// Products of the same job that hold further columns of a spectrum, in the order of the columns.
     #[serde(default)]
     pub columns: Vec<ColumnSpec>,
@@ -62,6 +65,7 @@ impl DeliverySpec {
             name_code: String::new(),
             setup_keys: Vec::new(),
             name_suffix: String::new(),
+            unless: None,
             columns: Vec::new(),
             companions: Vec::new(),
             keywords: BTreeMap::new(),

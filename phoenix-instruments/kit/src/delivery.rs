@@ -72,7 +72,7 @@ pub fn fill(spec: &mut DeliverySpec, name: &str, value: &str) {
     let place = format!("{{{name}}}");
     let columns = spec.columns.iter_mut().map(|column| &mut column.tag);
     let companions = spec.companions.iter_mut().map(|companion| &mut companion.tag);
-    for tag in columns.chain(companions) {
+    for tag in columns.chain(companions).chain(&mut spec.unless) {
         *tag = tag.as_str().replace(&place, value).into();
     }
 }

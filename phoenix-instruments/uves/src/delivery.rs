@@ -14,22 +14,21 @@ const NARROWEST_ARCSEC: [f64; 2] = [0.52, 0.35];
 /// Entrance widths of the image slicers in arcsec by their number. Source: UVES User Manual.
 const SLICERS_ARCSEC: [f64; 3] = [0.68, 0.44, 0.30];
 
-/// Curves with which a spectrum can be flux-calibrated.
-const RESPONSES: [&str; 2] = ["INSTR_RESPONSE_FINE", "MASTER_RESPONSE"];
+/// Kinds of science frame, with which the recipe begins its products' names. Source: recipe help of `uves_obs_scired` 6.1.8.
+const SOURCES: [&str; 4] = ["SCIENCE", "SCI_POINT", "SCI_EXTND", "SCI_SLICER"];
 
 /// Tells how a product is delivered: the flux-calibrated spectrum, and the one in counts only if there is no other.
 pub(crate) fn spec(book: &DeliveryBook, tag: &Tag, header: &Header) -> Option<DeliverySpec> {
-    let (kind, chip) = if let Some(chip) = tag.as_str().strip_prefix("FLUXCAL_SCIENCE_") {
-        ("fluxed", chip)
+    let (kind, source) = if let Some(source) = tag.as_str().strip_prefix("FLUXCAL_") {
+        ("fluxed", source)
     } else {
-        let chip = tag.as_str().strip_prefix("RED_SCIENCE_")?;
-        if spectra::used(header, &RESPONSES) {
-            return None;
-        }
-        ("reduced", chip)
+        ("reduced", tag.as_str().strip_prefix("RED_")?)
     };
+    // Errors have names of their own (ERRORBAR_SCI_POINT_BLUE), which no kind of raw frame begins with.
+    let (raw, chip) = source.rsplit_once('_').filter(|(raw, _)| SOURCES.contains(raw))?;
     let mut spec = book.spec(kind, "")?;
     spec.name_suffix = setup(header, chip);
+    fill(&mut spec, "raw", raw);
     fill(&mut spec, "chip", chip);
     let arm = usize::from(chip != "BLUE");
     if let Some(width_arcsec) = width_arcsec(header, arm) {

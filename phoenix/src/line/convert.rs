@@ -114,7 +114,9 @@ impl Line {
             record.outputs.retain(|output| !output.tag.as_str().contains('.'));
             for stored in record.products.clone() {
                 let header = primary_header(&frame_of(&stored))?;
-                match self.instrument.delivery(&stored.tag, &header) {
+                let delivery = self.instrument.delivery(&stored.tag, &header);
+                let is_made = |tag: &Tag| record.products.iter().any(|product| product.tag == *tag);
+                match delivery.filter(|delivery| !delivery.unless.as_ref().is_some_and(is_made)) {
                     None => {}
                     Some(delivery) if delivery.form == DeliveryForm::Master => name_master(record, &stored, &header)?,
                     Some(delivery) => self.convert_one(record, &stored, &delivery, &nights)?,

@@ -1,5 +1,6 @@
 //! Steps 1 to 3: select candidates, read headers and block information, form datasets, associate. Writes nothing.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use phoenix_archive::frames::{FrameQuery, HeaderState, Listing, Span, list_frames};
@@ -7,7 +8,7 @@ use phoenix_archive::info::{NightInfo, night_info};
 use phoenix_archive::store::{Store, StoreOptions};
 use phoenix_core::association::SlotExplained;
 use phoenix_core::dataset::LeftOut;
-use phoenix_core::engine::Engine;
+use phoenix_core::engine::{Engine, Forecast};
 use phoenix_core::frame::Frame;
 use phoenix_core::id::JobId;
 use phoenix_core::observe::Event;
@@ -30,6 +31,8 @@ pub struct Planned {
     pub plan: Plan,
     /// The observing blocks of each night.
     pub blocks: Vec<NightInfo>,
+    /// What the run will take, as far as that is known.
+    pub forecast: Forecast,
 }
 
 /// Plans a run. Reads the store, writes nothing: this is the dry run.
@@ -45,14 +48,16 @@ pub fn plan(registry: &Registry, settings: &Settings, controls: &Controls) -> Re
         return Err(LineError::Stopped);
     }
     let label = settings.nights.to_string();
-    let mut plan = engine(&instrument, settings, controls).plan(frames, &request(settings), &label)?;
+    let engine = engine(&instrument, settings, controls);
+    let mut plan = engine.plan(frames, &request(settings), &label)?;
+    let forecast = engine.forecast(&plan, &BTreeSet::new(), controls.budget.threads)?;
     plan.left_out.extend(left_out);
     plan.left_out.sort();
     controls.observer.on(&Event::PlanReady {
         jobs: plan.jobs.len(),
         not_ready: plan.jobs.iter().filter(|job| job.readiness != Readiness::Ready).count(),
     });
-    Ok(Planned { plan, blocks })
+    Ok(Planned { plan, blocks, forecast })
 }
 
 /// Tells for every calibration slot of a job each candidate and the first rule that refused it. Writes nothing.

@@ -158,7 +158,7 @@ impl Line {
 
     fn score(&self, record: &mut JobRecord, stored: &StoredProduct, scorer: &dyn QcScorer) -> Result<(), Fault> {
         let product = read_product(&stored.location)?;
-        let trend = StoreTrend::new(&self.state);
+        let trend = StoreTrend::new(&*self.state);
         let mut examination = examine(&product, scorer, &trend)?;
         trend.finish()?;
         if examination.preview.is_none() {

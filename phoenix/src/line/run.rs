@@ -9,8 +9,8 @@ use phoenix_core::id::JobId;
 use phoenix_core::observe::{Event, JobEnd};
 use phoenix_core::plan::{Plan, Readiness};
 use phoenix_core::registry::Registry;
-use phoenix_core::traits::{Halt, Instrument, JobRecord, JobStore, Stage};
-use phoenix_io::{DirSinks, RunLock, SqliteState};
+use phoenix_core::traits::{CostStore, Halt, Instrument, JobRecord, JobStore, Stage};
+use phoenix_io::{DirSinks, ProcessMeter, RunLock, SqliteState};
 
 use super::fault::{Fault, guarded};
 use super::{LineError, LineReport, RunFolder, Settings, Step};
@@ -28,7 +28,7 @@ pub struct Line {
     pub(super) instrument: Arc<dyn Instrument>,
     pub(super) settings: Settings,
     pub(super) folder: RunFolder,
-    pub(super) state: SqliteState,
+    pub(super) state: Arc<SqliteState>,
     pub(super) controls: Controls,
     chosen: BTreeSet<JobId>,
     _lock: RunLock,
@@ -91,7 +91,7 @@ impl Line {
                 source: std::io::Error::other(error),
             })?;
         super::resume::keep_settings(&folder, &settings)?;
-        let state = SqliteState::open(folder.state())?;
+        let state = Arc::new(SqliteState::open(folder.state())?);
         Ok(Self {
             instrument,
             settings,
@@ -164,9 +164,11 @@ impl Line {
         }
     }
 
-    /// Returns an engine with the settings' parameters.
+    /// Returns an engine with the settings' parameters that learns what jobs take.
     pub(super) fn engine(&self) -> Engine {
         super::plan::engine(&self.instrument, &self.settings, &self.controls)
+            .with_costs(Arc::clone(&self.state) as Arc<dyn CostStore>)
+            .with_meter(Arc::new(ProcessMeter::new()))
     }
 
     /// Tells whether all jobs were asked for.

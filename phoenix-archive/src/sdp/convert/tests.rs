@@ -166,6 +166,7 @@ impl Case {
             name_code: "MU_SCBC".into(),
             setup_keys: vec!["INS.MODE".into()],
             name_suffix: "OBJ".into(),
+            unless: None,
             columns: Vec::new(),
             companions: vec![CompanionSpec {
                 tag: "IMAGE_FOV".into(),
