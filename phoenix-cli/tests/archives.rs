@@ -14,7 +14,7 @@ use phoenix::core::product::Product;
 use phoenix::io::write_product;
 use phoenix::sim::night::SINGLE_OBS_ID;
 use phoenix_testkit::peers;
-use stage::{NIGHT, Stage, files, job, names};
+use stage::{NIGHT, Stage, files, has_extension, job, names};
 
 /// The delivered files but for what names the archive itself.
 fn delivered(folder: &Path) -> BTreeMap<String, Vec<u8>> {
@@ -36,7 +36,7 @@ fn frames_packed_by_gzip_give_the_same_bits_as_plain_ones() {
         let folder = stage.path().join(store);
         let images = delivered(&folder)
             .into_iter()
-            .filter(|(name, _)| name.ends_with(".png"));
+            .filter(|(name, _)| has_extension(name, "png"));
         images.map(|(_, bytes)| bytes).collect()
     };
     assert!(data("plain-store") == data("packed-store") && !data("plain-store").is_empty());
@@ -189,7 +189,7 @@ fn a_night_in_s3_gives_the_same_products_as_one_on_disk() {
     assert_eq!(listed, expected);
     let cubes = |run: &str| -> Vec<Vec<u8>> {
         let work = files(&stage.path().join(run).join("work"));
-        let is_made = |name: &str| name.ends_with(".fits") && !name.starts_with("cache/");
+        let is_made = |name: &str| has_extension(name, "fits") && !name.starts_with("cache/");
         let cubes = work.into_iter().filter(|(name, _)| is_made(name));
         cubes.map(|(_, bytes)| bytes).collect()
     };

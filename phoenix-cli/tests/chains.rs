@@ -11,9 +11,9 @@ use std::collections::BTreeMap;
 use phoenix::sim::night::{FrameSize, SimulatedNight, giraffe, uves_blue, uves_red};
 use phoenix_testkit::peers;
 use serde_json::Value;
-use stage::{NIGHT, Stage, names};
+use stage::{NIGHT, Stage, has_extension, names};
 
-fn words<'a>(instrument: &'a str) -> Vec<&'a str> {
+fn words(instrument: &str) -> Vec<&str> {
     vec![
         "run",
         "--instrument",
@@ -114,7 +114,7 @@ fn a_blue_night_of_uves_runs_from_raw_frames_and_redoes_only_what_a_lost_master_
     let delivered = names(&stage.store().join("products"));
     let spectra = delivered
         .iter()
-        .filter(|name| name.contains("UV_SFLX") && name.ends_with(".fits"))
+        .filter(|name| name.contains("UV_SFLX") && has_extension(name, "fits"))
         .count();
     assert_eq!(spectra, 4, "{delivered:?}");
     let valid = stage.phoenix(&["sdp", "validate", "store/products"]);

@@ -5,7 +5,7 @@
 mod stage;
 
 use phoenix_testkit::peers;
-use stage::{NIGHT, Stage, job, names};
+use stage::{NIGHT, Stage, has_extension, job, names};
 
 fn plan_words(more: &[&'static str]) -> Vec<&'static str> {
     let mut words = vec!["plan", "--instrument", "MUSE", "--night", NIGHT, "--archive", "store"];
@@ -101,7 +101,7 @@ fn everything_delivered_passes_fitsverify_and_the_archive_s_standard() {
     let valid = stage.phoenix(&["sdp", "validate", "store/products"]);
     assert_eq!(valid.code, Some(0), "{}", valid.out);
     let paths: Vec<_> = (names(&folder).iter())
-        .filter(|name| name.ends_with(".fits"))
+        .filter(|name| has_extension(name, "fits"))
         .map(|name| folder.join(name))
         .collect();
     assert_eq!(paths.len(), 4);

@@ -15,6 +15,7 @@ pub(crate) fn run(args: &RedoArgs) -> Result<Answer, Failure> {
     let line = Line::reopen(&super::registry()?, &args.out, Controls::new()).map_err(failed)?;
     let jobs: Vec<JobId> = args.jobs.iter().map(|job| job.as_str().into()).collect();
     let forgotten = line.redo(&jobs, args.downstream).map_err(failed)?;
-    let text = forgotten.iter().map(|job| format!("{job} waits again\n")).collect();
+    let lines: Vec<String> = forgotten.iter().map(|job| format!("{job} waits again")).collect();
+    let text = lines.join("\n") + "\n";
     Ok(Answer::good(json!({ "redo": forgotten }), text))
 }

@@ -174,3 +174,8 @@ pub(crate) fn job<'a>(document: &'a Value, part: &str) -> &'a Value {
         .find(|job| job["job"].as_str().is_some_and(|name| name.contains(part)));
     found.unwrap_or_else(|| panic!("no job {part} in {document:#}"))
 }
+
+/// Tells whether a file name ends in an extension.
+pub(crate) fn has_extension(name: &str, extension: &str) -> bool {
+    Path::new(name).extension().is_some_and(|found| found == extension)
+}
