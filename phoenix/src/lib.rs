@@ -6,7 +6,7 @@
 //! | one recipe on one set of frames | [`single`], [`sof`] |
 //! | ESO's own pipelines | [`backend`] |
 //! | a project in a file | [`project`] |
-//! | a whole night, from store to archive | [`line`] (feature `archive`) |
+//! | a whole night, from store to archive | [`mod@line`] (feature `archive`) |
 //! | the parts | [`core`], [`io`], [`qc`], [`archive`], [`muse`], [`uves`], [`giraffe`], [`xshooter`], [`sim`] |
 //!
 //! Features: `giraffe`, `muse`, `uves`, `xshooter` (instruments), `archive` (stores, standard, the line), `plot` (previews), `tables` (trends and

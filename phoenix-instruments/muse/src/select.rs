@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | one reduced pixel table | `muse_scipost_make_cube` | `MUSE.<start>_pst` |
 //! | several | `muse_exp_combine`, at most `max_combine` each | `MUSE.<start>_tpl` |
-//! | raw exposures | the cascade of [`crate::cascade`] | see there |
+//! | raw exposures | the cascade of the cascade | see there |
 //!
 //! A template with more exposures than `max_combine` is split into parts of nearly equal size, in order of time, and
 //! each part becomes a cube of its own: leaving exposures out would waste data, and no exposure is combined twice.

@@ -109,8 +109,9 @@ fn spectra_are_named_as_in_the_archive() {
         ("UV_SRED", "REDL564d1_1x1_08")
     );
     assert_eq!(reduced.keywords["FLUXCAL"], "UNCALIBRATED");
-    header.set("PRO.REC1.CAL1.CATG", "INSTR_RESPONSE_FINE_REDL", "");
-    assert_eq!(instrument.delivery(&"RED_SCIENCE_REDL".into(), &header), None);
+    // The recipe's record does not name the response, so the calibrated spectrum itself tells that counts stay at home.
+    assert_eq!(reduced.unless, Some("FLUXCAL_SCIENCE_REDL".into()));
+    assert_eq!(instrument.delivery(&"ERRORBAR_SCIENCE_REDL".into(), &header), None);
     let fluxed = instrument.delivery(&"FLUXCAL_SCIENCE_REDL".into(), &header).unwrap();
     assert_eq!(
         (fluxed.name_code.as_str(), fluxed.category.as_str()),

@@ -84,10 +84,20 @@ impl Body {
         match self {
             Self::Image { element, blank, .. } => {
                 if let Some(offset) = element.offset() {
-                    // Reals, as the standard defines them: ESO's UVES recipes refuse integers here.
-                    add("BSCALE", 1.0_f64.into(), "");
-                    let offset = Value::Real(offset.parse().unwrap_or(0.0), Some(format!("{offset}.0").into()));
-                    add("BZERO", offset, "offset of unsigned numbers");
+                    // ESO's UVES recipes want the reals of raw frames, astropy integers for signed bytes; both read both
+                    // where the pixels are 16-bit ones.
+                    if *element == ElementType::U16 {
+                        add("BSCALE", 1.0_f64.into(), "");
+                        let text = format!("{offset}.0");
+                        add(
+                            "BZERO",
+                            Value::Real(32768.0, Some(text.into())),
+                            "offset of unsigned numbers",
+                        );
+                    } else {
+                        add("BSCALE", 1_i64.into(), "");
+                        add("BZERO", offset_value(offset), "offset of unsigned numbers");
+                    }
                 }
                 if let Some(blank) = blank {
                     add("BLANK", (*blank).into(), "value of blank pixels");
