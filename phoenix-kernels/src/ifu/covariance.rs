@@ -10,9 +10,9 @@ use super::spread::{Near, Spread};
 use std::ops::Range;
 
 /// Most blocks along an axis of the sky.
-const MOST_ALONG: usize = 20;
+const MOST_ALONG: usize = 16;
 /// Most runs of planes.
-pub(super) const MOST_RUNS: usize = 4;
+pub(super) const MOST_RUNS: usize = 2;
 
 /// Picks up to `most` of the whole blocks of `size` that fit into `n`, evenly spread; returns their first elements.
 pub(super) fn spread_out(n: usize, size: usize, most: usize) -> Vec<usize> {

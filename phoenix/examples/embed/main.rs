@@ -1,12 +1,11 @@
 //! A program that embeds PHOENIX: frames in, typed cubes and events out, no product file written.
 #![expect(clippy::print_stdout, reason = "an example shows what it gets")]
 mod frames;
-use std::{error::Error, sync::Arc};
-
 use phoenix::core::engine::{Engine, Inline, MemoryJobs, RunIo};
 use phoenix::core::observe::{Event, Observer};
 use phoenix::core::{registry::Registry, traits::Selection};
 use phoenix::io::{FitsReader, MemorySinks};
+use std::{error::Error, sync::Arc};
 
 #[derive(Debug)]
 struct Log;
