@@ -193,7 +193,7 @@ impl Draft {
         }
         let geometry = self.fixed("GEOMETRY_TABLE");
         let all: Vec<InputSource> = ifus.iter().flat_map(|ifu| wave_of(*ifu)).collect();
-        // With one IFU the recipe finds nothing to put to scale and fails.
+        // With IFU 11 alone the recipe found no pixels for a cube; whether one IFU is the cause was not examined.
         let mut twilight = Vec::new();
         if ifus.len() > 1 {
             let inputs = [self.raw("SKYFLAT"), all, vec![geometry.clone()]].concat();

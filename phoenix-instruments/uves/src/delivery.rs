@@ -7,11 +7,13 @@ use phoenix_kit::delivery::{DeliveryBook, fill};
 use phoenix_kit::policy::Policy;
 use phoenix_kit::spectra;
 
-/// Resolving power times slit width in arcsec, of the blue and of the red arm. Source: UVES User Manual.
+/// Resolving power times slit width in arcsec, of the blue and of the red arm. Source: UVES User Manual, quoted from
+/// memory: to be compared with the manual before a release.
 const SLIT_PRODUCT: [f64; 2] = [41_400.0, 38_700.0];
 /// The narrowest slits that gain resolution. Source: maximal resolving powers 80,000 and 110,000, ibid.
 const NARROWEST_ARCSEC: [f64; 2] = [0.52, 0.35];
-/// Entrance widths of the image slicers in arcsec by their number. Source: UVES User Manual.
+/// Entrance widths of the image slicers in arcsec by their number. Source: UVES User Manual, quoted from memory: to be
+/// compared with the manual before a release.
 const SLICERS_ARCSEC: [f64; 3] = [0.68, 0.44, 0.30];
 
 /// Kinds of science frame, with which the recipe begins its products' names. Source: recipe help of `uves_obs_scired` 6.1.8.

@@ -127,12 +127,12 @@ mod tests {
             env: [("CFITSIO_BUFFER".to_owned(), "1".to_owned())].into(),
             ..EsorexSettings::default()
         };
-        let environment = settings.environment(Path::new("/work/x"), 8);
+        let environment = settings.environment(Path::new("/run/job"), 8);
         let value = |name: &str| {
             let found = environment.iter().find(|(known, _)| known == name);
             found.map(|(_, value)| value.to_string_lossy().into_owned())
         };
-        assert_eq!(value("HOME").as_deref(), Some("/work/x"));
+        assert_eq!(value("HOME").as_deref(), Some("/run/job"));
         assert_eq!(value("OMP_NUM_THREADS").as_deref(), Some("2"));
         assert_eq!(value("CFITSIO_BUFFER").as_deref(), Some("1"));
         assert!(
