@@ -77,6 +77,7 @@ fn what_follows_from_the_exposures_is_what_esos_pipeline_finds() {
         calib: Vec::new(),
         params: serde_json::Value::Null,
         rules: None,
+        overlays: Vec::new(),
         caveats: Vec::new(),
     };
     let delivery = DeliverySpec {

@@ -153,6 +153,7 @@ fn a_real_cube_becomes_a_science_data_product() {
         calib: Vec::new(),
         params: serde_json::Value::Null,
         rules: None,
+        overlays: Vec::new(),
         caveats: Vec::new(),
     };
     let converted = convert(&ConvertInput {

@@ -74,6 +74,7 @@ fn written(folder: &Path) -> PathBuf {
         calib: Vec::new(),
         params: serde_json::Value::Null,
         rules: None,
+        overlays: Vec::new(),
         caveats: Vec::new(),
     };
     let converted = convert(&ConvertInput {

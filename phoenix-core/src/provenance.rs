@@ -6,6 +6,7 @@ use crate::caveat::Caveat;
 use crate::frame::FrameRef;
 use crate::header::Header;
 use crate::id::{Digest, JobId, RecipeId};
+use crate::plan::Overlaid;
 
 /// Everything that is needed to make a product again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,9 +23,12 @@ pub struct Record {
     pub calib: Vec<FrameRef>,
     /// The complete parameter set, sorted by name.
     pub params: serde_json::Value,
-    /// Digest of the rules that chose the inputs, where rules did.
+    /// Digest of the rules that chose the inputs, where rules did; of the whole project, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rules: Option<Digest>,
+    /// Inputs whose headers were edited before they were named, with the edits; the files are as they were.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overlays: Vec<Overlaid>,
     /// Reservations, known when the recipe has ended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub caveats: Vec<Caveat>,
@@ -150,6 +154,7 @@ mod tests {
             calib: vec![frame("o", "OFFSET_LIST")],
             params: serde_json::json!({"resample": "drizzle", "pixfrac": 0.6}),
             rules: None,
+            overlays: Vec::new(),
             caveats: Vec::new(),
         };
         let mut header = Header::new();

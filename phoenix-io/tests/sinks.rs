@@ -26,6 +26,7 @@ fn record() -> Record {
         calib: Vec::new(),
         params: serde_json::json!({"factor": 2.0}),
         rules: None,
+        overlays: Vec::new(),
         caveats: vec![Caveat::Partial { reason: "half".into() }],
     }
 }

@@ -135,6 +135,7 @@ fn a_real_cube_reaches_the_archive_and_its_stale_checksum_is_told() {
         calib: Vec::new(),
         params: serde_json::json!({}),
         rules: None,
+        overlays: Vec::new(),
         caveats,
     };
     let inputs: Vec<InputHeader> = vec![InputHeader {

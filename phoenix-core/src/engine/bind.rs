@@ -10,7 +10,7 @@ use crate::association::Fill;
 use crate::caveat::Caveat;
 use crate::frame::FrameRef;
 use crate::id::{FrameId, JobId};
-use crate::plan::InputSource;
+use crate::plan::{InputSource, Overlaid};
 use crate::product::StoredProduct;
 use crate::provenance::Record;
 use crate::traits::{RecipeError, RecipeSpec};
@@ -99,6 +99,7 @@ impl Work<'_> {
                 Fill::Filled { .. } | Fill::Missing { .. } => {}
             }
         }
+        let is_input = |edited: &&Overlaid| frames.iter().any(|frame| frame.id == edited.frame);
         Record {
             job: self.job.id.clone(),
             recipe: self.job.recipe.clone(),
@@ -106,7 +107,8 @@ impl Work<'_> {
             raw: frames.iter().filter(is_main).cloned().collect(),
             calib: frames.iter().filter(|frame| !is_main(frame)).cloned().collect(),
             params: self.job.params.clone(),
-            rules: None,
+            rules: self.engine.rules.clone(),
+            overlays: self.overlays.iter().filter(is_input).cloned().collect(),
             caveats,
         }
     }

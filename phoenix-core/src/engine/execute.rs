@@ -161,6 +161,7 @@ impl Run<'_> {
                     io: self.io,
                     job,
                     earlier: self.earlier,
+                    overlays: &self.plan.overlays,
                     upstream: self.upstream(&progress, job),
                     below: below
                         .into_iter()

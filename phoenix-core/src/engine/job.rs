@@ -10,7 +10,7 @@ use super::{Engine, RunIo, is_interrupted, is_processed, processed, same_softwar
 use crate::frame::FrameRef;
 use crate::id::JobId;
 use crate::observe::Event;
-use crate::plan::{Plan, PlannedJob, Resources, Usage};
+use crate::plan::{Overlaid, Plan, PlannedJob, Resources, Usage};
 use crate::product::StoredProduct;
 use crate::provenance::Record;
 use crate::traits::{Committed, Halt, InputSet, JobRecord, Outcome, RecipeDyn, RecipeError, RunContext, StateError};
@@ -39,6 +39,8 @@ pub(super) struct Work<'a> {
     pub(super) job: &'a PlannedJob,
     /// The plan that the store held before this run.
     pub(super) earlier: Option<&'a Plan>,
+    /// Frames whose headers were edited before they were named.
+    pub(super) overlays: &'a [Overlaid],
     /// The products of each producer.
     pub(super) upstream: Vec<Upstream>,
     /// Everything that is made from the products of this job, producers first.

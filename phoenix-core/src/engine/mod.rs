@@ -47,7 +47,7 @@ pub use state::{
 
 use crate::cancel::CancelToken;
 use crate::header::OverlayBook;
-use crate::id::TaskId;
+use crate::id::{Digest, TaskId};
 use crate::observe::Observer;
 use crate::traits::{CostStore, Instrument, Meter};
 
@@ -67,6 +67,7 @@ pub struct Engine {
     budget: Budget,
     params: BTreeMap<TaskId, serde_json::Value>,
     overlays: OverlayBook,
+    rules: Option<Digest>,
     costs: Option<Arc<dyn CostStore>>,
     meter: Option<Arc<dyn Meter>>,
     retry: Retry,
@@ -82,6 +83,7 @@ impl Engine {
             budget: Budget::default(),
             params: BTreeMap::new(),
             overlays: OverlayBook::default(),
+            rules: None,
             costs: None,
             meter: None,
             retry: Retry::default(),
@@ -141,6 +143,13 @@ impl Engine {
     #[must_use]
     pub fn with_overlays(mut self, overlays: OverlayBook) -> Self {
         self.overlays = overlays;
+        self
+    }
+
+    /// Sets the digest that every product's provenance carries: of the rules, or of the project that they belong to.
+    #[must_use]
+    pub fn with_rules(mut self, rules: Digest) -> Self {
+        self.rules = Some(rules);
         self
     }
 

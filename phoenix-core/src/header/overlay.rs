@@ -18,6 +18,9 @@ pub struct Edit {
     pub author: String,
     /// Why.
     pub reason: String,
+    /// The file that says so; empty if no file does.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub source: String,
 }
 
 /// A list of edits, applied in order before classification and kept in plan and provenance.
@@ -151,6 +154,7 @@ impl OverlayBook {
                 value,
                 author: entry.author.clone(),
                 reason: entry.reason.clone(),
+                source: String::new(),
             };
             let set = values(entry.set)?
                 .into_iter()
@@ -176,6 +180,31 @@ impl OverlayBook {
             ..Aim::default()
         };
         self.overlays.push((aim, Overlay { edits }));
+    }
+
+    /// Adds edits like `add`, for frames that were taken from `since` on and before `until`.
+    pub fn add_within(&mut self, since: Mjd, until: Mjd, key: Key, value: Value, edits: Vec<Edit>) {
+        let aim = Aim {
+            since: Some(since),
+            until: Some(until),
+            when: vec![(key, value)],
+            ..Aim::default()
+        };
+        self.overlays.push((aim, Overlay { edits }));
+    }
+
+    /// Adds the overlays of another book behind those of this one.
+    pub fn append(&mut self, other: Self) {
+        self.overlays.extend(other.overlays);
+    }
+
+    /// Names the file that these overlays come from.
+    #[must_use]
+    pub fn with_source(mut self, source: &str) -> Self {
+        for edit in self.overlays.iter_mut().flat_map(|(_, overlay)| &mut overlay.edits) {
+            source.clone_into(&mut edit.source);
+        }
+        self
     }
 
     /// Tells whether there is nothing to edit.
@@ -284,6 +313,7 @@ mod tests {
             value: value.map(Into::into),
             author: "operator".into(),
             reason: "typing error at the telescope".into(),
+            source: String::new(),
         };
         let overlay = Overlay {
             edits: vec![edit("OBJECT", None), edit("OBS.TARG.NAME", Some("HD 2"))],

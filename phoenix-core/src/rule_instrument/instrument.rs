@@ -17,7 +17,7 @@ use crate::product::SealedProduct;
 use crate::rules::{RuleBook, Validity};
 use crate::traits::{
     AssociateError, Associator, DatasetSelector, DeliverySpec, IngestCapability, IngestError, IngestOptions,
-    IngestReceipt, Ingestor, Instrument, QcScorer, RecipeDyn, RecipeSpec,
+    IngestReceipt, Ingestor, Instrument, InstrumentTexts, QcScorer, RecipeDyn, RecipeSpec, RewriteError,
 };
 
 /// Scorers by kind of product, where an instrument keeps them in one place.
@@ -26,6 +26,7 @@ pub trait ScorerBook: fmt::Debug + Send + Sync + 'static {
     fn scorer(&self, tag: &Tag) -> Option<&dyn QcScorer>;
 }
 
+type Rewrite = dyn Fn(&InstrumentTexts) -> Result<Arc<dyn Instrument>, RewriteError> + Send + Sync;
 type Delivery = dyn Fn(&Tag, &Header) -> Option<DeliverySpec> + Send + Sync;
 type Wrap = dyn Fn(Arc<dyn Ingestor>) -> Box<dyn Ingestor> + Send + Sync;
 
@@ -38,6 +39,7 @@ pub struct RuleInstrumentBuilder {
     associator: Option<Box<dyn Associator>>,
     delivery: Box<Delivery>,
     ingestor: Box<Wrap>,
+    rewrite: Option<Box<Rewrite>>,
 }
 
 impl fmt::Debug for RuleInstrumentBuilder {
@@ -50,6 +52,11 @@ impl fmt::Debug for RuleInstrumentBuilder {
 }
 
 impl RuleInstrumentBuilder {
+    /// Returns the name of the instrument.
+    pub fn instrument(&self) -> &InstrumentId {
+        self.policy.instrument()
+    }
+
     /// Adds a native recipe; every task whose action names it runs it.
     #[must_use]
     pub fn recipe(self, recipe: impl RecipeDyn + 'static) -> Self {
@@ -101,6 +108,16 @@ impl RuleInstrumentBuilder {
         self
     }
 
+    /// Sets how the instrument is made anew of a project's texts; it takes none otherwise.
+    #[must_use]
+    pub fn rewrite(
+        mut self,
+        rewrite: impl Fn(&InstrumentTexts) -> Result<Arc<dyn Instrument>, RewriteError> + Send + Sync + 'static,
+    ) -> Self {
+        self.rewrite = Some(Box::new(rewrite));
+        self
+    }
+
     /// Builds the instrument.
     ///
     /// # Errors
@@ -141,6 +158,7 @@ impl RuleInstrumentBuilder {
             scorer_books: self.scorer_books,
             delivery: self.delivery,
             ingestor: self.ingestor,
+            rewrite: self.rewrite,
             policy,
         })
     }
@@ -162,6 +180,7 @@ pub struct RuleInstrument {
     scorer_books: Vec<Box<dyn ScorerBook>>,
     delivery: Box<Delivery>,
     ingestor: Box<Wrap>,
+    rewrite: Option<Box<Rewrite>>,
 }
 
 impl fmt::Debug for RuleInstrument {
@@ -188,6 +207,7 @@ impl RuleInstrument {
             associator: None,
             delivery: Box::new(|_, _| None),
             ingestor: Box::new(|transport| Box::new(Straight(transport))),
+            rewrite: None,
         })
     }
 
@@ -254,6 +274,13 @@ impl Instrument for RuleInstrument {
 
     fn delivery(&self, tag: &Tag, header: &Header) -> Option<DeliverySpec> {
         (self.delivery)(tag, header)
+    }
+
+    fn rewritten(&self, texts: &InstrumentTexts) -> Result<Arc<dyn Instrument>, RewriteError> {
+        match &self.rewrite {
+            Some(rewrite) => rewrite(texts),
+            None => Err(texts.refused(self.id())),
+        }
     }
 
     fn ingestor(&self, transport: Arc<dyn Ingestor>) -> Box<dyn Ingestor> {

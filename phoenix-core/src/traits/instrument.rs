@@ -101,6 +101,62 @@ pub struct CompanionSpec {
     pub is_shared: bool,
 }
 
+/// Texts of a project that stand in for an instrument's own.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct InstrumentTexts {
+    /// The rule book.
+    pub rules: Option<String>,
+    /// Windows in time.
+    pub validity: Option<String>,
+    /// Limits of quality parameters.
+    pub quality: Option<String>,
+}
+
+impl InstrumentTexts {
+    /// Tells whether the instrument's own texts are all kept.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Returns the refusal of an instrument that takes no such texts.
+    pub fn refused(&self, instrument: InstrumentId) -> RewriteError {
+        let given = [
+            ("rule book", &self.rules),
+            ("validity table", &self.validity),
+            ("quality limits", &self.quality),
+        ];
+        let what = given.iter().find(|(_, text)| text.is_some());
+        RewriteError::Fixed {
+            instrument,
+            what: what.map_or("text", |(what, _)| *what),
+        }
+    }
+}
+
+/// An instrument cannot be made of a project's texts.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RewriteError {
+    /// The instrument takes no such text: leave it out.
+    #[error("{instrument} takes no {what} of a project")]
+    Fixed {
+        /// The instrument.
+        instrument: InstrumentId,
+        /// Which text.
+        what: &'static str,
+    },
+    /// A text is wrong, or does not go with the others: mend it.
+    #[error("{instrument} cannot be made of the project's texts")]
+    Text {
+        /// The instrument.
+        instrument: InstrumentId,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
 /// What a backend offers; one value per instrument, registered in a `Registry`.
 pub trait Instrument: fmt::Debug + Send + Sync + 'static {
     /// Returns the name as `INSTRUME` spells it.
@@ -133,6 +189,13 @@ pub trait Instrument: fmt::Debug + Send + Sync + 'static {
     fn scorer(&self, tag: &Tag) -> Option<&dyn QcScorer>;
     /// Tells how a kind of product is delivered; `None` if it stays at home. The header decides between modes.
     fn delivery(&self, tag: &Tag, header: &Header) -> Option<DeliverySpec>;
+    /// Returns this instrument with a project's texts in place of its own; what is not given stays.
+    ///
+    /// # Errors
+    /// `Fixed` if the backend takes no such text, `Text` if a text cannot be used.
+    fn rewritten(&self, texts: &InstrumentTexts) -> Result<Arc<dyn Instrument>, RewriteError> {
+        Err(texts.refused(self.id()))
+    }
     /// Wraps a transport into the instrument's delivery policy.
     fn ingestor(&self, transport: Arc<dyn Ingestor>) -> Box<dyn Ingestor>;
 }

@@ -13,7 +13,9 @@ mod state;
 pub use associator::{AssociateError, Associator};
 pub use cost::{CostKind, CostRow, CostStore, Meter};
 pub use ingestor::{IngestCapability, IngestError, IngestOptions, IngestReceipt, IngestStatus, Ingestor};
-pub use instrument::{ColumnSpec, CompanionSpec, DeliveryForm, DeliverySpec, Instrument, MASTER_CATEGORY};
+pub use instrument::{
+    ColumnSpec, CompanionSpec, DeliveryForm, DeliverySpec, Instrument, InstrumentTexts, MASTER_CATEGORY, RewriteError,
+};
 pub use ports::{
     ColumnSource, Committed, CubeHdu, CubeLayout, FrameReader, HduInfo, HduKind, JobSink, ProductSink, ReadError,
     SinkError, SinkFactory, SlabWriter,

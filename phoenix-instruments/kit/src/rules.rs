@@ -6,7 +6,7 @@ use std::sync::Arc;
 use phoenix_core::header::Header;
 use phoenix_core::id::Tag;
 use phoenix_core::rule_instrument::{RuleInstrument, ScorerBook};
-use phoenix_core::traits::{DeliverySpec, Ingestor, QcScorer};
+use phoenix_core::traits::{DeliverySpec, Ingestor, Instrument, InstrumentTexts, QcScorer, RewriteError};
 
 use crate::delivery::{BuildError, DeliveryBook};
 use crate::keyword_scores::{KeywordScores, Readings};
@@ -45,17 +45,42 @@ impl RuleKit {
     /// # Errors
     /// If one of the texts is wrong or they do not go together.
     pub fn build(self) -> Result<RuleInstrument, BuildError> {
-        let scores = KeywordScores::from_toml(self.quality, self.readings)?;
+        self.build_of(&InstrumentTexts::default())
+    }
+
+    /// Builds the instrument of a project's texts where there are any, else of its own.
+    ///
+    /// # Errors
+    /// If one of the texts is wrong or they do not go together.
+    pub fn build_of(self, texts: &InstrumentTexts) -> Result<RuleInstrument, BuildError> {
+        let own = |given: &Option<String>, own: &str| given.clone().unwrap_or_else(|| own.to_owned());
+        let rules = own(&texts.rules, self.rules);
+        let validity = own(&texts.validity, self.validity);
+        let scores = KeywordScores::from_toml(&own(&texts.quality, self.quality), self.readings)?;
+        let kit = self.clone();
         let book = DeliveryBook::from_toml(self.delivery)?;
         let (deliver, policy) = (self.deliver, self.policy);
-        let instrument = RuleInstrument::from_rules(self.rules, self.validity)?
+        let instrument = RuleInstrument::from_rules(&rules, &validity)?
             .scorer_book(scores)
             .delivery(move |tag, header| book.master(tag).or_else(|| deliver(&book, tag, header)))
             .ingestor(move |transport: Arc<dyn Ingestor>| -> Box<dyn Ingestor> {
                 Box::new(PolicyIngestor::new(policy.clone(), transport))
             })
+            .rewrite(move |texts| kit.rewritten(texts))
             .build()?;
         Ok(instrument)
+    }
+
+    fn rewritten(&self, texts: &InstrumentTexts) -> Result<Arc<dyn Instrument>, RewriteError> {
+        match self.clone().build_of(texts) {
+            Ok(instrument) => Ok(Arc::new(instrument)),
+            Err(source) => Err(RewriteError::Text {
+                instrument: RuleInstrument::from_rules(self.rules, self.validity)
+                    .map(|builder| builder.instrument().clone())
+                    .unwrap_or_else(|_| "".into()),
+                source: Box::new(source),
+            }),
+        }
     }
 }
 

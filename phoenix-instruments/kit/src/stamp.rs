@@ -47,6 +47,7 @@ mod tests {
             calib: Vec::new(),
             params: serde_json::json!({}),
             rules: None,
+            overlays: Vec::new(),
             caveats: Vec::new(),
         };
         stamp(&mut header, &record);

@@ -26,12 +26,26 @@ use crate::select::stamp;
 use crate::{COMBINE, MAKE_CUBE};
 
 /// The windows of `rules/validity.toml`.
-pub(crate) static PLANS: LazyLock<Result<Validity, RuleError>> =
+static PLANS: LazyLock<Result<Validity, RuleError>> =
     LazyLock::new(|| Validity::parse(include_str!("../rules/validity.toml")));
 
 /// Associator of MUSE.
 #[derive(Debug, Default)]
-pub struct MuseAssociator;
+pub struct MuseAssociator {
+    /// Windows in place of the instrument's own.
+    plans: Option<Validity>,
+}
+
+impl MuseAssociator {
+    /// Returns an associator with other windows.
+    pub fn with_windows(plans: Validity) -> Self {
+        Self { plans: Some(plans) }
+    }
+
+    fn plans(&self) -> Option<&Validity> {
+        self.plans.as_ref().or_else(|| PLANS.as_ref().ok())
+    }
+}
 
 /// How a slot's candidates are judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,7 +161,7 @@ impl Associator for MuseAssociator {
         let slots = slots.iter().map(|(tag, required, rule)| Slot {
             tag: (*tag).into(),
             required: *required,
-            fill: fill(dataset, time, tag, *rule, pool),
+            fill: fill(dataset, time, tag, (*rule, self.plans()), pool),
         });
         Ok(Association { slots: slots.collect() })
     }
@@ -185,7 +199,13 @@ fn same_filter(tag: &str, dataset: &Dataset, header: &Header) -> bool {
     }
 }
 
-fn fill(dataset: &Dataset, time: Option<Mjd>, tag: &str, rule: Rule, pool: &CalibPool<'_>) -> Fill {
+fn fill(
+    dataset: &Dataset,
+    time: Option<Mjd>,
+    tag: &str,
+    rule: (Rule, Option<&Validity>),
+    pool: &CalibPool<'_>,
+) -> Fill {
     let mut refused: Vec<(FrameId, String)> = Vec::new();
     let mut candidates = Vec::new();
     for frame in pool.real_of(&Tag::from(tag)) {
@@ -246,7 +266,7 @@ fn judge(
     dt_days: f64,
     has_time: bool,
     candidate: &ClassifiedFrame,
-    rule: Rule,
+    (rule, plans): (Rule, Option<&Validity>),
 ) -> Result<(u8, String), String> {
     let header = &candidate.frame.header;
     let own = |key: &str| dataset.key.get(key).cloned();
@@ -270,24 +290,18 @@ fn judge(
         Rule::Nearest if !same_filter(candidate.tag.as_str(), dataset, header) => {
             Err(format!("is of mode {}", text(header, "INS.MODE").unwrap_or_default()))
         }
-        Rule::Nearest => within_window(candidate.tag.as_str(), dt_days).map(|level| (level, "nearest in time".into())),
+        Rule::Nearest => within_window(plans, candidate, dt_days).map(|level| (level, "nearest in time".into())),
     }
 }
 
-/// No window of MUSE depends on the date, so any date will do.
-const ANY_MJD: f64 = 57_000.0;
-
 /// Returns the level of a calibration by its distance in time, or why it lies in no window.
-fn within_window(tag: &str, dt_days: f64) -> Result<u8, String> {
-    let Some(plan) = PLANS
-        .as_ref()
-        .ok()
-        .and_then(|plans| plans.calibrations.get(&Tag::from(tag)))
-    else {
+fn within_window(plans: Option<&Validity>, candidate: &ClassifiedFrame, dt_days: f64) -> Result<u8, String> {
+    let Some(plan) = plans.and_then(|plans| plans.calibrations.get(&candidate.tag)) else {
         return Ok(0);
     };
-    let moment = |days: f64| Moment::of(Mjd(ANY_MJD + days));
-    let (Some(there), Some(here)) = (moment(dt_days), moment(0.0)) else {
+    let there = start(&candidate.frame);
+    let here = there.map(|there| Mjd(there.0 - dt_days));
+    let (Some(there), Some(here)) = (there.and_then(Moment::of), here.and_then(Moment::of)) else {
         return Ok(0);
     };
     let level = plan.level(there, here);

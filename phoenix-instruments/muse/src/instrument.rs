@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
+use phoenix_core::association::{CalibPool, SlotExplained};
+use phoenix_core::dataset::Dataset;
 use phoenix_core::header::Header;
 use phoenix_core::id::{InstrumentId, Tag, TaskId};
 use phoenix_core::registry::Registry;
 use phoenix_core::rule_instrument::RuleInstrument;
+use phoenix_core::rules::Validity;
 use phoenix_core::traits::{
-    Associator, DatasetSelector, DeliverySpec, Ingestor, Instrument, QcScorer, RecipeDyn, RecipeSpec,
+    AssociateError, Associator, DatasetSelector, DeliverySpec, Ingestor, Instrument, InstrumentTexts, QcScorer,
+    RecipeDyn, RecipeSpec, RewriteError,
 };
 use phoenix_kit::delivery::BuildError;
 
@@ -27,21 +31,43 @@ pub struct Muse {
     scorer: Box<dyn QcScorer>,
     delivery: Delivery,
     rules: RuleInstrument,
+    /// Whether rules of a project decide what is grouped and associated, and not this crate's own code.
+    is_ruled: bool,
 }
+
+const VALIDITY: &str = include_str!("../rules/validity.toml");
 
 /// Builds the instrument.
 ///
 /// # Errors
 /// If its own tables are wrong.
 pub fn instrument() -> Result<Muse, BuildError> {
+    instrument_of(&InstrumentTexts::default())
+}
+
+/// Builds the instrument of a project's texts where there are any.
+///
+/// A rule book of a project takes the place of the smart association: it then says what is grouped and associated. A
+/// validity table alone gives the smart association other windows.
+///
+/// # Errors
+/// If a text is wrong or they do not go together.
+fn instrument_of(texts: &InstrumentTexts) -> Result<Muse, BuildError> {
+    let validity = texts.validity.as_deref().unwrap_or(VALIDITY);
+    let rules = RuleInstrument::from_rules(texts.rules.as_deref().unwrap_or(kinds::RULES), validity)?;
+    let windows = Validity::parse(validity).map_err(phoenix_core::rule_instrument::BuildError::from)?;
     Ok(Muse {
         selector: MuseSelector,
-        associator: MuseAssociator,
+        associator: MuseAssociator::with_windows(windows),
         combine: ExpCombine::default(),
         make_cube: MakeCube::default(),
-        scorer: score::scorer()?,
+        scorer: match &texts.quality {
+            Some(quality) => score::scorer_of(quality)?,
+            None => score::scorer()?,
+        },
         delivery: Delivery::new()?,
-        rules: RuleInstrument::from_rules(kinds::RULES, include_str!("../rules/validity.toml"))?.build()?,
+        rules: rules.build()?,
+        is_ruled: texts.rules.is_some(),
     })
 }
 
@@ -59,19 +85,34 @@ impl Instrument for Muse {
     }
 
     fn selector(&self) -> &dyn DatasetSelector {
-        &self.selector
+        if self.is_ruled {
+            self.rules.selector()
+        } else {
+            &self.selector
+        }
     }
 
     fn associator(&self) -> &dyn Associator {
-        &self.associator
+        if self.is_ruled {
+            self.rules.associator()
+        } else {
+            &self.associator
+        }
     }
 
     fn tasks(&self) -> Vec<TaskId> {
+        if self.is_ruled {
+            let mut tasks = self.rules.outlined();
+            tasks.retain(|task| self.recipe(task).is_some());
+            return tasks;
+        }
         vec![COMBINE.into(), MAKE_CUBE.into()]
     }
 
     fn recipe(&self, task: &TaskId) -> Option<&dyn RecipeDyn> {
-        match task.as_str() {
+        // A rule book of a project may call its tasks as it likes; the recipe's name counts.
+        let ruled = self.rules.outline(task).filter(|_| self.is_ruled);
+        match ruled.map_or(task.as_str(), |outline| outline.id.as_str()) {
             COMBINE => Some(&self.combine),
             MAKE_CUBE => Some(&self.make_cube),
             _ => None,
@@ -84,6 +125,21 @@ impl Instrument for Muse {
 
     fn outlined(&self) -> Vec<TaskId> {
         self.rules.outlined()
+    }
+
+    fn explain(&self, dataset: &Dataset, pool: &CalibPool<'_>) -> Option<Result<Vec<SlotExplained>, AssociateError>> {
+        // The smart association keeps no account of its choices.
+        self.is_ruled.then(|| self.rules.explain(dataset, pool)).flatten()
+    }
+
+    fn rewritten(&self, texts: &InstrumentTexts) -> Result<Arc<dyn Instrument>, RewriteError> {
+        match instrument_of(texts) {
+            Ok(instrument) => Ok(Arc::new(instrument)),
+            Err(source) => Err(RewriteError::Text {
+                instrument: self.id(),
+                source: Box::new(source),
+            }),
+        }
     }
 
     fn scorer(&self, tag: &Tag) -> Option<&dyn QcScorer> {

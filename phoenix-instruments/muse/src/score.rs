@@ -21,7 +21,15 @@ struct Facts {
 /// # Errors
 /// If `rules/qc.toml` is wrong.
 pub fn scorer() -> Result<Box<dyn QcScorer>, QcError> {
-    let sheet = ScoreSheet::from_toml(include_str!("../rules/qc.toml"))?;
+    scorer_of(include_str!("../rules/qc.toml"))
+}
+
+/// Builds the scorer of other limits.
+///
+/// # Errors
+/// If they are wrong.
+pub fn scorer_of(quality: &str) -> Result<Box<dyn QcScorer>, QcError> {
+    let sheet = ScoreSheet::from_toml(quality)?;
     let survey = |product: &Product| {
         let survey = CubeSurvey::of(product, &SurveyOptions::default())?;
         Ok(Facts {

@@ -32,7 +32,7 @@ fn dataset() -> Dataset {
 
 fn associate(pool: &[Frame]) -> Value {
     let real = classified(pool);
-    let association = MuseAssociator
+    let association = MuseAssociator::default()
         .associate(&dataset(), &CalibPool::new(&real, &[]))
         .unwrap();
     serde_json::to_value(association).unwrap()
@@ -114,6 +114,6 @@ fn an_output_grid_of_the_target_is_weaker_than_one_of_the_block() {
 fn a_task_that_is_not_declared_is_an_error() {
     let mut set = dataset();
     set.task = "muse_unheard_of".into();
-    let error = MuseAssociator.associate(&set, &CalibPool::default()).unwrap_err();
+    let error = MuseAssociator::default().associate(&set, &CalibPool::default()).unwrap_err();
     assert!(matches!(error, AssociateError::UnknownTask { .. }));
 }

@@ -244,6 +244,7 @@ fn record(job: &JobId, recipe: &EsorexRecipe, frames: &[FrameRef]) -> Record {
         calib: Vec::new(),
         params: recipe.default_params_dyn(),
         rules: None,
+        overlays: Vec::new(),
         caveats: Vec::new(),
     }
 }

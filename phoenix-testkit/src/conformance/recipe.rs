@@ -29,6 +29,7 @@ fn record_for(recipe: &dyn RecipeDyn, fixture: &RecipeFixture<'_>) -> Record {
         calib: Vec::new(),
         params: merged(recipe, fixture),
         rules: None,
+        overlays: Vec::new(),
         caveats: Vec::new(),
     }
 }

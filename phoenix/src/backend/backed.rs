@@ -8,7 +8,8 @@ use phoenix_core::dataset::Dataset;
 use phoenix_core::header::Header;
 use phoenix_core::id::{InstrumentId, Tag, TaskId};
 use phoenix_core::traits::{
-    AssociateError, Associator, DatasetSelector, DeliverySpec, Ingestor, Instrument, QcScorer, RecipeDyn, RecipeSpec,
+    AssociateError, Associator, DatasetSelector, DeliverySpec, Ingestor, Instrument, InstrumentTexts, QcScorer,
+    RecipeDyn, RecipeSpec, RewriteError,
 };
 use phoenix_io::{EsorexError, EsorexRecipe, Installation};
 
@@ -156,6 +157,11 @@ impl Instrument for Backed {
 
     fn explain(&self, dataset: &Dataset, pool: &CalibPool<'_>) -> Option<Result<Vec<SlotExplained>, AssociateError>> {
         self.inner.explain(dataset, pool)
+    }
+
+    fn rewritten(&self, texts: &InstrumentTexts) -> Result<Arc<dyn Instrument>, RewriteError> {
+        let inner = self.inner.rewritten(texts)?;
+        Ok(Arc::new(Self::new(inner, self.settings.clone())))
     }
 
     fn scorer(&self, tag: &Tag) -> Option<&dyn QcScorer> {

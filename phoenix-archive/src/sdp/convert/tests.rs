@@ -158,6 +158,7 @@ impl Case {
             calib: Vec::new(),
             params: serde_json::Value::Null,
             rules: None,
+            overlays: Vec::new(),
             caveats: Vec::new(),
         };
         let delivery = DeliverySpec {

@@ -73,6 +73,7 @@ pub(crate) fn run_on(
         calib,
         params: params.clone(),
         rules: None,
+        overlays: Vec::new(),
         caveats: Vec::new(),
     };
     let ctx = RunContext::new(&record.job, &record).with_budget(budget.0, budget.1);

@@ -82,6 +82,7 @@ fn page() -> ScorePage {
             calib: vec![frame("offsets", "OFFSET_LIST")],
             params: serde_json::json!({"resample": "drizzle", "pixfrac": 0.6}),
             rules: None,
+            overlays: Vec::new(),
             caveats: Vec::new(),
         })
         .with_link("log", "run.log")

@@ -103,6 +103,7 @@ impl Case {
             calib: Vec::new(),
             params: serde_json::Value::Null,
             rules: None,
+            overlays: Vec::new(),
             caveats: Vec::new(),
         };
         convert(&ConvertInput {
