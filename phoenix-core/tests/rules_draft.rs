@@ -145,8 +145,10 @@ fn from_draft(frames: &[Frame]) -> (BTreeSet<String>, Vec<Spelled>) {
         catalogue.push_header(frame.id.as_str(), &frame.header);
     }
     let draft = Draft::new(catalogue, &Selection::new());
-    let ids = draft.dataset_ids();
-    let names = ids.iter().map(ToString::to_string).collect();
+    let ids: Vec<String> = (0..draft.len())
+        .map(|n| draft.dataset_id(n).expect("every piece of work has a name").to_string())
+        .collect();
+    let names = ids.iter().cloned().collect();
     let mut jobs: Vec<Spelled> = (0..draft.len())
         .map(|n| {
             let slots = draft.slots(n).into_iter().map(|(tag, fill)| match fill {

@@ -1,11 +1,12 @@
 //! The associator that a rule book makes.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::explain::explain_slot;
 use super::policy::Policy;
-use super::shelf::{Fit, Origin, Shelf, Shut, Wanting};
+use super::shelf::{Fit, NameOrder, Origin, Shelf, Shut, Wanting};
 use super::slots::SlotPlan;
 use crate::association::{Association, CalibPool, Fill, MatchLevel, Slot, SlotExplained};
 use crate::dataset::Dataset;
@@ -33,6 +34,8 @@ pub struct RuleAssociator {
 pub(crate) struct Prepared {
     pub(crate) table: FrameTable,
     pub(crate) shelf: Shelf,
+    /// Where the name of each candidate stands in the order of all names of its sort.
+    ranks: Vec<u32>,
     /// The place of each shelf entry in the pool: real frames first, then planned products.
     producers: HashMap<DatasetId, u32>,
     n_real: usize,
@@ -64,15 +67,13 @@ impl Prepared {
         makers.dedup();
         let rank = |found: Result<usize, usize>| found.unwrap_or_else(|place| place) as u32;
         let mut origins = Vec::with_capacity(pool.real.len() + pool.planned.len());
+        let mut ranks = Vec::with_capacity(origins.capacity());
         for frame in pool.real {
             let row = table.push(book, &frame.frame.header);
             table.classify(book, row);
             policy.set_tag(&mut table, row, &frame.tag);
-            origins.push(Origin {
-                row,
-                producer: None,
-                rank: rank(names.binary_search(&&frame.frame.id)),
-            });
+            ranks.push(rank(names.binary_search(&&frame.frame.id)));
+            origins.push(Origin { row, producer: None });
         }
         let mut raw_rows: HashMap<*const crate::header::Header, RowId> = HashMap::new();
         for master in pool.planned {
@@ -91,16 +92,17 @@ impl Prepared {
                 table.push_product(book, raw, &vec![(policy.product_key(), category)])
             };
             let number = rank(makers.binary_search(&&master.producer));
+            ranks.push(number);
             origins.push(Origin {
                 row,
                 producer: Some(number),
-                rank: number,
             });
         }
         let producers = makers.into_iter().cloned().zip(0..).collect();
         Self {
+            shelf: Shelf::new(policy, &table, origins),
             table,
-            shelf: Shelf::new(policy, origins),
+            ranks,
             producers,
             n_real: pool.real.len(),
         }
@@ -172,28 +174,23 @@ impl RuleAssociator {
             input: &input,
             moment,
             own: prepared.producers.get(&dataset.id).copied(),
+            order: prepared,
         };
-        let slots = self.policy.slots(task).iter().enumerate();
+        let slots = self.policy.slots(task).iter();
         Ok(slots
-            .map(|(n, plan)| explain_slot(&self.policy, pool, prepared, ((task, n), plan), &wanting))
+            .map(|plan| explain_slot(&self.policy, pool, prepared, plan, &wanting))
             .collect())
     }
 
-    fn fill(
-        &self,
-        pool: &CalibPool<'_>,
-        prepared: &Prepared,
-        (place, plan): ((usize, usize), &SlotPlan),
-        wanting: &Wanting<'_>,
-    ) -> Fill {
+    fn fill(&self, pool: &CalibPool<'_>, prepared: &Prepared, plan: &SlotPlan, wanting: &Wanting<'_>) -> Fill {
         if let Some(shut) = Shelf::shut(plan, wanting) {
             return Fill::Missing {
                 reason: shut_reason(&self.policy, plan, shut, wanting),
             };
         }
-        let taken = prepared.shelf.picks(place, plan, &prepared.table, wanting);
+        let taken = prepared.shelf.picks(plan, &prepared.table, wanting);
         let Some(best) = taken.first() else {
-            let explained = explain_slot(&self.policy, pool, prepared, (place, plan), wanting);
+            let explained = explain_slot(&self.policy, pool, prepared, plan, wanting);
             return Fill::Missing {
                 reason: explained.summary(),
             };
@@ -222,6 +219,12 @@ impl RuleAssociator {
             dt_days: days(best.later_ms),
             reason: reason(plan.plan.rule, best),
         }
+    }
+}
+
+impl NameOrder for Prepared {
+    fn compare(&self, a: u32, b: u32) -> Ordering {
+        self.ranks.get(a as usize).cmp(&self.ranks.get(b as usize))
     }
 }
 
@@ -280,13 +283,14 @@ impl Associator for RuleAssociator {
             input: &input,
             moment,
             own: prepared.producers.get(&dataset.id).copied(),
+            order: prepared,
         };
-        let slots = self.policy.slots(task).iter().enumerate().map(|(n, plan)| {
+        let slots = self.policy.slots(task).iter().map(|plan| {
             let is_shut = matches!(Shelf::shut(plan, &wanting), Some(Shut::NotAsked | Shut::Epoch));
             Slot {
                 tag: plan.tag.clone(),
                 required: plan.min > 0 && !is_shut,
-                fill: self.fill(pool, prepared, ((task, n), plan), &wanting),
+                fill: self.fill(pool, prepared, plan, &wanting),
             }
         });
         Ok(Association { slots: slots.collect() })

@@ -15,7 +15,7 @@ pub(super) fn explain_slot(
     policy: &Policy,
     pool: &CalibPool<'_>,
     prepared: &Prepared,
-    (place, plan): ((usize, usize), &SlotPlan),
+    plan: &SlotPlan,
     wanting: &Wanting<'_>,
 ) -> SlotExplained {
     let mut explained = SlotExplained {
@@ -28,7 +28,7 @@ pub(super) fn explain_slot(
     if explained.shut.is_some() {
         return explained;
     }
-    let verdicts = prepared.shelf.verdicts(place, plan, &prepared.table, wanting);
+    let verdicts = prepared.shelf.verdicts(plan, &prepared.table, wanting);
     explained.n_other_kinds -= verdicts.len();
     let name = |candidate: u32| {
         let producer = prepared.producer(pool, candidate);
@@ -42,7 +42,7 @@ pub(super) fn explain_slot(
         }
     };
     let fits = verdicts.iter().filter_map(|(_, verdict)| verdict.ok()).collect();
-    let fits = ordered(fits, plan.plan.rule);
+    let fits = ordered(fits, plan.plan.rule, wanting.order);
     let taken = take_of(&prepared.shelf, plan, &fits);
     for (n, fit) in fits.iter().enumerate() {
         let (name, is_planned) = name(fit.candidate);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use super::memo::Memo;
 use super::policy::Policy;
 use crate::rules::eval::{Keys, Operand, Scene};
 use crate::rules::table::{Atom, FrameTable, RowId};
@@ -10,16 +11,27 @@ use crate::rules::{KeyId, Moment, Trigger};
 use crate::unit::Night;
 
 /// Frames that start one task together.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Group {
     /// The number of the trigger in the book.
-    pub(crate) trigger: usize,
-    /// The rows in order of time.
-    pub(crate) rows: Vec<RowId>,
-    /// The night of the first row.
-    pub(crate) night: Night,
+    pub(crate) trigger: u16,
     /// How many rows are too few; 0 if there are enough.
-    pub(crate) n_short: usize,
+    pub(crate) n_short: u16,
+    /// Where its rows stand in the list of all, in order of time.
+    pub(crate) begin: u32,
+    pub(crate) end: u32,
+}
+
+impl Group {
+    /// Returns the trigger's place in the book.
+    pub(crate) fn trigger(&self) -> usize {
+        usize::from(self.trigger)
+    }
+
+    /// Returns the rows of the group out of the list of all.
+    pub(crate) fn rows<'r>(&self, all: &'r [RowId]) -> &'r [RowId] {
+        all.get(self.begin as usize..self.end as usize).unwrap_or_default()
+    }
 }
 
 /// Why a row is in no group though a task wanted it.
@@ -37,6 +49,8 @@ pub(crate) enum Astray {
 #[derive(Debug, Default)]
 pub(crate) struct Groups {
     pub(crate) groups: Vec<Group>,
+    /// The rows of all groups.
+    pub(crate) rows: Vec<RowId>,
     pub(crate) astray: Vec<(RowId, Astray)>,
 }
 
@@ -51,42 +65,137 @@ pub(crate) struct Asked<'a> {
     pub(crate) is_science: &'a dyn Fn(RowId) -> bool,
 }
 
-type Bin = (usize, Vec<Atom>, Option<Night>);
+/// What holds rows together, as a number: a chain of trigger, values and night, one link after the other.
+#[derive(Debug, Default)]
+struct Chains {
+    links: HashMap<(u32, u64), u32>,
+    n: u32,
+}
+
+impl Chains {
+    fn link(&mut self, chain: u32, value: u64) -> u32 {
+        let n = &mut self.n;
+        *self.links.entry((chain, value)).or_insert_with(|| {
+            *n += 1;
+            *n
+        })
+    }
+}
+
+/// How a trigger holds rows together.
+struct Bins {
+    /// The grouping keys that all rows of a profile agree in: the chain of their values, or the key that is absent.
+    shared: Memo<Result<u32, KeyId>>,
+    shared_keys: Vec<KeyId>,
+    own_keys: Vec<KeyId>,
+    is_single: bool,
+    is_one_piece: bool,
+}
+
+impl Bins {
+    fn new(policy: &Policy, table: &FrameTable, rule: &Trigger) -> Self {
+        let template = policy.template_key();
+        let mut keys = rule.group_by.clone();
+        if rule.is_per_template && !keys.contains(&template) {
+            keys.push(template);
+        }
+        // A template is one piece of work even if it runs over noon; other keys come again every night.
+        let is_one_piece = keys.contains(&template) || keys.iter().any(|key| policy.is_file_name(*key));
+        let is_single = keys.is_empty();
+        let is_shared = |key: &KeyId| table.is_shared(*key) && !policy.is_file_name(*key);
+        let (shared_keys, own_keys): (Vec<KeyId>, Vec<KeyId>) = keys.into_iter().partition(is_shared);
+        Self {
+            shared: Memo::new(table, shared_keys.clone()),
+            shared_keys,
+            own_keys,
+            is_single,
+            is_one_piece,
+        }
+    }
+
+    /// Returns what holds a row together with others, or the grouping key that it lacks.
+    fn bin(
+        &mut self,
+        policy: &Policy,
+        table: &FrameTable,
+        row: RowId,
+        trigger: usize,
+        (moment, chains): (Moment, &mut Chains),
+    ) -> Result<u32, KeyId> {
+        let value = |key: &KeyId| match table.row_equal_atom(row, *key) {
+            Atom::NONE if policy.is_file_name(*key) => Ok(FrameTable::own_atom(row).number()),
+            Atom::NONE => Err(*key),
+            atom => Ok(atom.number()),
+        };
+        let keys = &self.shared_keys;
+        let mut chain = self.shared.get(table, row, || {
+            let mut chain = chains.link(0, trigger as u64);
+            for key in keys {
+                chain = chains.link(chain, u64::from(value(key)?));
+            }
+            Ok(chain)
+        })?;
+        for key in &self.own_keys {
+            chain = chains.link(chain, u64::from(value(key)?));
+        }
+        if !self.is_one_piece {
+            chain = chains.link(chain, moment.night_number().cast_unsigned());
+        }
+        Ok(chain)
+    }
+}
 
 /// Groups rows; `rows` are classified and in order of time, then name.
 pub(crate) fn group(policy: &Policy, table: &FrameTable, rows: &[RowId], asked: &Asked<'_>) -> Groups {
-    let matched = matches(policy, table, rows);
+    let triggers = policy.book().triggers();
+    let mut bins: Vec<Bins> = triggers.iter().map(|rule| Bins::new(policy, table, rule)).collect();
     let mut found = Groups::default();
-    let mut bins: HashMap<Bin, Vec<RowId>> = HashMap::new();
-    let mut order: Vec<Bin> = Vec::new();
-    for (row, triggers) in rows.iter().zip(matched) {
-        for trigger in triggers.iter().copied() {
-            let Some(rule) = policy.book().triggers().get(trigger) else {
-                continue;
-            };
+    let mut chains = Chains::default();
+    // The bin of each chain, the trigger of each bin, and the bin of each row that is in one.
+    let mut bin_of: Vec<u32> = Vec::new();
+    let mut trigger_of: Vec<usize> = Vec::new();
+    let mut members: Vec<(u32, RowId)> = Vec::new();
+    let mut matches = Matches::new(policy, table, rows);
+    for (n, row) in rows.iter().enumerate() {
+        for trigger in matches.of(n, *row).iter().copied() {
+            let Some(bins) = bins.get_mut(trigger) else { continue };
             let Some(moment) = table.moment(*row) else {
                 found.astray.push((*row, Astray::NoTime));
                 break;
             };
-            match bin(policy, table, *row, (trigger, rule), moment) {
-                Ok(bin) => {
-                    if let Some(members) = bins.get_mut(&bin) {
-                        members.push(*row);
-                    } else {
-                        order.push(bin.clone());
-                        bins.insert(bin, vec![*row]);
+            if bins.is_single {
+                // One dataset per frame.
+                members.push((trigger_of.len() as u32, *row));
+                trigger_of.push(trigger);
+                continue;
+            }
+            match bins.bin(policy, table, *row, trigger, (moment, &mut chains)) {
+                Ok(chain) => {
+                    let chain = chain as usize;
+                    if bin_of.len() <= chain {
+                        bin_of.resize(chain + 1, u32::MAX);
                     }
+                    let Some(bin) = bin_of.get_mut(chain) else { continue };
+                    if *bin == u32::MAX {
+                        *bin = trigger_of.len() as u32;
+                        trigger_of.push(trigger);
+                    }
+                    members.push((*bin, *row));
                 }
                 Err(key) => found.astray.push((*row, Astray::NoKey(trigger, key))),
             }
         }
     }
-    for bin in order {
-        let rows = bins.remove(&bin).unwrap_or_default();
-        let Some(rule) = policy.book().triggers().get(bin.0) else {
-            continue;
-        };
-        close(table, (bin.0, rule), &rows, asked, &mut found);
+    // Bins come in the order of their first rows; the sort keeps the rows of one in order.
+    members.sort_by_key(|(bin, _)| *bin);
+    let rows: Vec<RowId> = members.iter().map(|(_, row)| *row).collect();
+    let mut begin = 0;
+    for (members, trigger) in members.chunk_by(|a, b| a.0 == b.0).zip(trigger_of) {
+        let end = begin + members.len();
+        if let (Some(rule), Some(rows)) = (triggers.get(trigger), rows.get(begin..end)) {
+            close(table, (trigger, rule), rows, asked, &mut found);
+        }
+        begin = end;
     }
     found
 }
@@ -99,10 +208,9 @@ fn close(
     asked: &Asked<'_>,
     found: &mut Groups,
 ) {
-    let Some(night) = rows.first().and_then(|row| table.moment(*row)).map(Moment::night) else {
-        return;
-    };
-    if asked.night.is_some_and(|wanted| wanted != night) {
+    if let Some(wanted) = asked.night
+        && rows.first().and_then(|row| table.moment(*row)).map(Moment::night) != Some(wanted)
+    {
         found.astray.extend(rows.iter().map(|row| (*row, Astray::OtherNight)));
         return;
     }
@@ -113,87 +221,70 @@ fn close(
     ];
     let max = limits.into_iter().flatten().filter(|max| *max > 0).min();
     let n_parts = max.map_or(1, |max| rows.len().div_ceil(max));
+    let min = rule.bounds.min.unwrap_or(1) as usize;
     let mut rest = rows;
     for left in (1..=n_parts).rev() {
         let (part, after) = rest.split_at(rest.len().div_ceil(left));
         rest = after;
-        let min = rule.bounds.min.unwrap_or(1) as usize;
-        let night = part
-            .first()
-            .and_then(|row| table.moment(*row))
-            .map_or(night, Moment::night);
+        let begin = found.rows.len() as u32;
+        found.rows.extend_from_slice(part);
         found.groups.push(Group {
-            trigger,
-            rows: part.to_vec(),
-            night,
-            n_short: min.saturating_sub(part.len()),
+            trigger: u16::try_from(trigger).unwrap_or(u16::MAX),
+            n_short: u16::try_from(min.saturating_sub(part.len())).unwrap_or(u16::MAX),
+            begin,
+            end: found.rows.len() as u32,
         });
     }
 }
 
-/// Returns what holds a row together with others, or the grouping key that it lacks.
-fn bin(
-    policy: &Policy,
-    table: &FrameTable,
-    row: RowId,
-    (trigger, rule): (usize, &Trigger),
-    moment: Moment,
-) -> Result<Bin, KeyId> {
-    let template = policy.template_key();
-    let mut keys = rule.group_by.clone();
-    if rule.is_per_template && !keys.contains(&template) {
-        keys.push(template);
-    }
-    if keys.is_empty() {
-        // One dataset per frame: rows are distinct, so the row itself is the bin.
-        return Ok((trigger, vec![FrameTable::own_atom(row)], None));
-    }
-    let mut values = Vec::with_capacity(keys.len());
-    for key in &keys {
-        match table.row_equal_atom(row, *key) {
-            Atom::NONE if policy.is_file_name(*key) => values.push(FrameTable::own_atom(row)),
-            Atom::NONE => return Err(*key),
-            atom => values.push(atom),
-        }
-    }
-    // A template is one piece of work even if it runs over noon; other keys come again every night.
-    let is_one_piece = keys.contains(&template) || keys.iter().any(|key| policy.is_file_name(*key));
-    Ok((trigger, values, (!is_one_piece).then(|| moment.night())))
+/// The triggers whose condition holds, row by row.
+struct Matches<'a> {
+    policy: &'a Policy,
+    table: &'a FrameTable,
+    memo: Memo<Arc<[usize]>>,
+    /// Those of every row, where some triggers wait for finished templates.
+    with_templates: Option<Vec<Arc<[usize]>>>,
 }
 
-/// Returns the triggers whose condition holds, for each row.
-fn matches(policy: &Policy, table: &FrameTable, rows: &[RowId]) -> Vec<Arc<[usize]>> {
-    let triggers = policy.book().triggers();
-    let mut keys: Vec<KeyId> = Vec::new();
-    for trigger in triggers.iter().filter(|trigger| !trigger.is_per_template) {
-        trigger.condition.for_each_key(&mut |_, key| keys.push(key));
+impl<'a> Matches<'a> {
+    fn new(policy: &'a Policy, table: &'a FrameTable, rows: &[RowId]) -> Self {
+        let triggers = policy.book().triggers();
+        let mut keys: Vec<KeyId> = Vec::new();
+        for trigger in triggers.iter().filter(|trigger| !trigger.is_per_template) {
+            trigger.condition.for_each_key(&mut |_, key| keys.push(key));
+        }
+        let mut matches = Self {
+            policy,
+            table,
+            memo: Memo::new(table, keys),
+            with_templates: None,
+        };
+        if triggers.iter().any(|trigger| trigger.is_per_template) {
+            let mut matched: Vec<Arc<[usize]>> = rows.iter().map(|row| matches.plain(*row)).collect();
+            match_templates(policy, table, rows, &mut matched);
+            matches.with_templates = Some(matched);
+        }
+        matches
     }
-    keys.sort_unstable();
-    keys.dedup();
-    let mut known: HashMap<Box<[Atom]>, Arc<[usize]>> = HashMap::new();
-    let mut matched: Vec<Arc<[usize]>> = rows
-        .iter()
-        .map(|row| {
-            let signature = table.signature(*row, &keys);
-            let found = known.entry(signature).or_insert_with(|| {
-                let values = table.row(*row);
-                let scene = Scene::of(&values);
-                let holds =
-                    |trigger: &&(usize, &Trigger)| !trigger.1.is_per_template && trigger.1.condition.holds(&scene);
-                triggers
-                    .iter()
-                    .enumerate()
-                    .filter(|found| holds(&found))
-                    .map(|(n, _)| n)
-                    .collect()
-            });
-            found.clone()
+
+    /// Returns the triggers of a row, which is the `n`th.
+    fn of(&mut self, n: usize, row: RowId) -> Arc<[usize]> {
+        match &self.with_templates {
+            Some(matched) => matched.get(n).cloned().unwrap_or_default(),
+            None => self.plain(row),
+        }
+    }
+
+    fn plain(&mut self, row: RowId) -> Arc<[usize]> {
+        let (policy, table) = (self.policy, self.table);
+        self.memo.get(table, row, || {
+            let values = table.row(row);
+            let scene = Scene::of(&values);
+            let triggers = policy.book().triggers().iter().enumerate();
+            let found = triggers.filter(|(_, rule)| !rule.is_per_template && rule.condition.holds(&scene));
+            found.map(|(n, _)| n).collect()
         })
-        .collect();
-    if triggers.iter().any(|trigger| trigger.is_per_template) {
-        match_templates(policy, table, rows, &mut matched);
     }
-    matched
 }
 
 /// Adds the triggers that wait for finished templates: each row is looked at beside the last of its template.

@@ -2,7 +2,7 @@
 //!
 //! `policy` joins the two and names frames; `grouping`, `cascade` and `selector` make datasets; `slots` takes a slot's
 //! conditions apart, `shelf` holds the candidates of a plan by slot, joined values and time, `associator` fills slots and `explain`
-//! tells why; `draft` plans many years as numbers; `instrument` is the builder.
+//! tells why; `memo` concludes once per combination of values; `draft` plans many years as numbers; `instrument` is the builder.
 
 mod associator;
 mod cascade;
@@ -11,13 +11,14 @@ mod error;
 mod explain;
 mod grouping;
 mod instrument;
+mod memo;
 mod policy;
 mod selector;
 mod shelf;
 mod slots;
 
 pub use associator::RuleAssociator;
-pub use draft::{Draft, DraftFill, DraftFrames};
+pub use draft::{Draft, DraftChange, DraftError, DraftFill, DraftFrames, Replanned, StoredFrames};
 pub use error::BuildError;
 pub use instrument::{RuleInstrument, RuleInstrumentBuilder, ScorerBook};
 pub use policy::{Named, Policy};

@@ -1,6 +1,6 @@
 //! How a rule book and its validity table name frames and shape tasks.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use super::error::BuildError;
 use super::slots::SlotPlan;
@@ -50,6 +50,9 @@ pub struct Policy {
     meanings: Meanings,
     /// The slots of each task, in the order of `RuleBook::tasks`.
     slots: Vec<Vec<SlotPlan>>,
+    n_stocks: usize,
+    /// The task of each trigger.
+    tasks: Vec<Option<usize>>,
 }
 
 impl Policy {
@@ -74,7 +77,7 @@ impl Policy {
             Some(instrument) => instrument.clone(),
             None => instrument_of(&book, meanings.instrument)?,
         };
-        let slots: Vec<Vec<SlotPlan>> = book
+        let mut slots: Vec<Vec<SlotPlan>> = book
             .tasks()
             .iter()
             .map(|task| task.slots.iter().map(|slot| SlotPlan::new(slot, &validity)).collect())
@@ -83,12 +86,20 @@ impl Policy {
         if let Some(tag) = validity.calibrations.keys().find(|tag| !asked.contains(tag)) {
             return Err(BuildError::UnknownCalibration { tag: tag.clone() });
         }
+        let mut stocks: HashMap<String, usize> = HashMap::new();
+        for slot in slots.iter_mut().flatten() {
+            let n = stocks.len();
+            slot.stock = *stocks.entry(slot.stock_spelling(book.keys())).or_insert(n);
+        }
+        let task_of = |trigger: &Trigger| book.tasks().iter().position(|rule| rule.task == trigger.task);
         Ok(Self {
+            tasks: book.triggers().iter().map(task_of).collect(),
             book,
             validity,
             instrument,
             meanings,
             slots,
+            n_stocks: stocks.len(),
         })
     }
 
@@ -109,6 +120,11 @@ impl Policy {
 
     /// Returns an empty table whose classes decide what `named` says.
     pub fn table(&self) -> FrameTable {
+        FrameTable::new(&self.book, &self.looked_at())
+    }
+
+    /// Returns the keys that the naming of frames looks at, beside those that the rules name.
+    pub(crate) fn looked_at(&self) -> Vec<KeyId> {
         let mut extra = vec![
             self.meanings.category,
             self.meanings.dpr_category,
@@ -118,7 +134,17 @@ impl Policy {
             self.meanings.instrument,
         ];
         extra.extend(&self.meanings.tags);
-        FrameTable::new(&self.book, &extra)
+        extra
+    }
+
+    /// Returns the task of a trigger, by its place among the tasks of the book.
+    pub(crate) fn task_of(&self, trigger: usize) -> Option<usize> {
+        self.tasks.get(trigger).copied().flatten()
+    }
+
+    /// Returns the number of stocks of candidates that slots choose from.
+    pub(crate) fn n_stocks(&self) -> usize {
+        self.n_stocks
     }
 
     /// Returns the key that opens a template.
@@ -139,11 +165,6 @@ impl Policy {
     /// Returns the slots of a task.
     pub(crate) fn slots(&self, task_index: usize) -> &[SlotPlan] {
         self.slots.get(task_index).map(Vec::as_slice).unwrap_or_default()
-    }
-
-    /// Returns the slots of every task, in the order of the tasks.
-    pub(crate) fn all_slots(&self) -> &[Vec<SlotPlan>] {
-        &self.slots
     }
 
     /// Tells what the rules make of a frame: of its values after classification and of what was assigned.

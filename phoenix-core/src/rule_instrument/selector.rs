@@ -68,8 +68,8 @@ impl DatasetSelector for RuleSelector {
             is_science: &|row| frame_of(row).is_some_and(|frame| frame.category == Category::Science),
         };
         let found = works(policy, &mut table, &rows, &asked);
-        let own_rows = found.works.iter().filter(|work| work.needs.is_empty());
-        let mut used: BTreeSet<RowId> = own_rows.flat_map(|work| work.group.rows.iter().copied()).collect();
+        let own_rows = found.works.iter().filter(|work| work.is_of_frames());
+        let mut used: BTreeSet<RowId> = own_rows.flat_map(|work| found.rows(work).iter().copied()).collect();
         let mut selected = Selected::default();
         for (row, astray) in &found.astray {
             let Some(frame) = frame_of(*row) else { continue };
@@ -87,17 +87,19 @@ impl DatasetSelector for RuleSelector {
         let mut ids: Vec<DatasetId> = Vec::with_capacity(found.works.len());
         for work in &found.works {
             let group = &work.group;
-            let (Some(trigger), Some(first)) = (policy.book().triggers().get(group.trigger), group.rows.first()) else {
+            let rows = found.rows(work);
+            let (Some(trigger), Some(first)) = (policy.book().triggers().get(group.trigger()), rows.first()) else {
                 continue;
             };
             let mut frames = Vec::new();
-            if work.needs.is_empty() {
-                frames.extend(group.rows.iter().filter_map(|row| frame_of(*row)).cloned());
+            if work.is_of_frames() {
+                frames.extend(rows.iter().filter_map(|row| frame_of(*row)).cloned());
             }
-            let needs: Vec<DatasetId> = work.needs.iter().filter_map(|n| ids.get(*n).cloned()).collect();
+            let needs = found.needs(work).iter();
+            let needs: Vec<DatasetId> = needs.filter_map(|n| ids.get(*n as usize).cloned()).collect();
             let id = match (frames.first(), needs.first()) {
-                (Some(first), _) => names.name(first.frame.id.as_str(), trigger, group.rows.len()),
-                (None, Some(maker)) => names.name_after(maker.as_str(), trigger, group.rows.len()),
+                (Some(first), _) => names.name(first.frame.id.as_str(), trigger, rows.len()),
+                (None, Some(maker)) => names.name_after(maker.as_str(), trigger, rows.len()),
                 (None, None) => continue,
             };
             ids.push(id.clone());
@@ -105,7 +107,7 @@ impl DatasetSelector for RuleSelector {
                 id,
                 task: trigger.task.clone(),
                 key: key_values(policy, &table, trigger, *first),
-                completeness: completeness(trigger, group),
+                completeness: completeness(trigger, group, rows.len()),
                 frames,
                 needs,
             });
@@ -119,15 +121,14 @@ impl DatasetSelector for RuleSelector {
     }
 }
 
-fn completeness(trigger: &Trigger, group: &Group) -> Completeness {
+fn completeness(trigger: &Trigger, group: &Group, n_rows: usize) -> Completeness {
     if group.n_short == 0 {
         return Completeness::Complete;
     }
-    let n_rows = group.rows.len();
     let reason = format!(
         "{} needs {} frames, there are {n_rows}",
         trigger.task,
-        n_rows + group.n_short
+        n_rows + usize::from(group.n_short)
     );
     Completeness::Incomplete { reasons: vec![reason] }
 }
@@ -174,18 +175,14 @@ fn idle(frame: &ClassifiedFrame) -> LeftOut {
 
 /// Gives datasets their names, each once.
 #[derive(Default)]
-pub(crate) struct Names {
+struct Names {
     taken: HashSet<String>,
 }
 
 impl Names {
     /// Names a dataset after its first frame; the task is added where the plain name is taken.
-    pub(crate) fn name(&mut self, first: &str, trigger: &Trigger, n_frames: usize) -> DatasetId {
-        let kind = match &trigger.suffix {
-            Some(suffix) => suffix,
-            None if trigger.group_by.is_empty() && n_frames == 1 => "sgl",
-            None => "tpl",
-        };
+    fn name(&mut self, first: &str, trigger: &Trigger, n_frames: usize) -> DatasetId {
+        let kind = kind(trigger, n_frames);
         let plain = format!("{first}_{kind}");
         let long = format!("{plain}_{}", trigger.task);
         let name = [plain, long].into_iter().find(|name| !self.taken.contains(name));
@@ -196,8 +193,17 @@ impl Names {
     }
 
     /// Names a dataset that starts from products after the first dataset that makes them.
-    pub(crate) fn name_after(&mut self, maker: &str, trigger: &Trigger, n_frames: usize) -> DatasetId {
+    fn name_after(&mut self, maker: &str, trigger: &Trigger, n_frames: usize) -> DatasetId {
         let stem = maker.split_once('_').map_or(maker, |(stem, _)| stem);
         self.name(stem, trigger, n_frames)
+    }
+}
+
+/// Returns the end of a dataset's name.
+pub(crate) fn kind(trigger: &Trigger, n_frames: usize) -> &str {
+    match &trigger.suffix {
+        Some(suffix) => suffix,
+        None if trigger.group_by.is_empty() && n_frames == 1 => "sgl",
+        None => "tpl",
     }
 }

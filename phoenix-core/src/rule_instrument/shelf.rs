@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::OnceLock;
 
 use super::policy::Policy;
 use super::slots::{Look, SlotPlan};
@@ -25,8 +25,12 @@ pub(crate) struct Origin {
     pub(crate) row: RowId,
     /// The number of the planned dataset that will make it; `None` if it exists.
     pub(crate) producer: Option<u32>,
-    /// Where its name stands in the order of all names of its sort.
-    pub(crate) rank: u32,
+}
+
+/// The order of names among candidates that exist, or among those that are planned.
+pub(crate) trait NameOrder: Sync {
+    /// Compares two candidates of one sort by their numbers.
+    fn compare(&self, a: u32, b: u32) -> Ordering;
 }
 
 /// The first rule that refused a candidate.
@@ -58,17 +62,18 @@ pub(crate) struct Fit {
     pub(crate) later_ms: Option<i64>,
     preferred: u8,
     is_planned: bool,
-    rank: u32,
 }
 
 impl Fit {
     /// Orders fits, the best first: level, preference, distance in time, what exists before what is planned, name.
-    fn better(&self, other: &Self) -> Ordering {
+    fn better(&self, other: &Self, order: &dyn NameOrder) -> Ordering {
         let key = |fit: &Self| {
             let distance = fit.later_ms.map_or(u64::MAX, i64::unsigned_abs);
-            (fit.level, fit.preferred, distance, fit.is_planned, fit.rank)
+            (fit.level, fit.preferred, distance, fit.is_planned)
         };
-        key(self).cmp(&key(other))
+        key(self)
+            .cmp(&key(other))
+            .then_with(|| order.compare(self.candidate, other.candidate))
     }
 }
 
@@ -79,37 +84,56 @@ pub(crate) struct Wanting<'a> {
     pub(crate) moment: Option<Moment>,
     /// The number of the dataset, so that it does not calibrate itself.
     pub(crate) own: Option<u32>,
+    pub(crate) order: &'a dyn NameOrder,
 }
 
-/// Candidates by their values under some keys.
-type Parts = HashMap<Box<[Atom]>, Vec<u32>>;
-
-/// The candidates of one slot.
+/// Candidates with the same joined values, in order of time; those without a time come last.
 #[derive(Debug, Default)]
-struct SlotShelf {
-    /// Those whose own conditions hold.
-    candidates: Vec<u32>,
-    /// Those by their joined values.
-    buckets: HashMap<Box<[Atom]>, Bucket>,
-}
-
-/// Candidates with the same joined values.
-#[derive(Debug, Default)]
-struct Bucket {
-    /// In order of time; those without a time come last.
-    candidates: Vec<u32>,
-    n_timed: usize,
+pub(crate) struct Bucket {
+    pub(crate) candidates: Vec<u32>,
+    /// The times of those that have one, in milliseconds.
+    pub(crate) times_ms: Vec<i64>,
     has_real: bool,
     has_planned: bool,
+}
+
+/// The candidates of the slots that ask for the same of a candidate alone.
+#[derive(Debug, Default)]
+pub(crate) struct Stock {
+    pub(crate) buckets: Vec<Bucket>,
+    index: HashMap<Box<[Atom]>, u32>,
+}
+
+impl Stock {
+    /// Returns the number of the bucket of some joined values.
+    pub(crate) fn find(&self, joined: &[Atom]) -> Option<u32> {
+        self.index.get(joined).copied()
+    }
+
+    /// Returns the joined values of every bucket with its number.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&[Atom], u32)> {
+        self.index.iter().map(|(joined, bucket)| (&**joined, *bucket))
+    }
+
+    fn bucket_of(&mut self, joined: &[Atom]) -> u32 {
+        if let Some(bucket) = self.find(joined) {
+            return bucket;
+        }
+        let bucket = self.buckets.len() as u32;
+        self.buckets.push(Bucket::default());
+        self.index.insert(joined.into(), bucket);
+        bucket
+    }
 }
 
 /// Every candidate of a plan.
 #[derive(Debug)]
 pub(crate) struct Shelf {
     origins: Vec<Origin>,
-    /// The candidates by their values under the keys that slots look at in the candidate alone.
-    parts: Mutex<HashMap<Vec<KeyId>, Arc<Parts>>>,
-    slots: Vec<Vec<OnceLock<SlotShelf>>>,
+    /// The candidates of each profile, one profile after the other, and where each ends.
+    by_profile: Vec<u32>,
+    ends: Vec<u32>,
+    stocks: Vec<OnceLock<Stock>>,
 }
 
 /// Why a slot has no candidates to look at.
@@ -124,15 +148,34 @@ pub(crate) enum Shut {
 }
 
 impl Shelf {
-    pub(crate) fn new(policy: &Policy, origins: Vec<Origin>) -> Self {
+    pub(crate) fn new(policy: &Policy, table: &FrameTable, origins: Vec<Origin>) -> Self {
+        let mut ends = vec![0_u32; table.n_profiles() + 1];
+        for origin in &origins {
+            if let Some(count) = ends.get_mut(table.profile(origin.row).index() + 1) {
+                *count += 1;
+            }
+        }
+        for n in 1..ends.len() {
+            let before = ends.get(n - 1).copied().unwrap_or(0);
+            if let Some(end) = ends.get_mut(n) {
+                *end += before;
+            }
+        }
+        let mut by_profile = vec![0_u32; origins.len()];
+        // `ends` holds where each profile begins, and after this loop where it ends.
+        for (origin, n) in origins.iter().zip(0..) {
+            if let Some(place) = ends.get_mut(table.profile(origin.row).index()) {
+                if let Some(slot) = by_profile.get_mut(*place as usize) {
+                    *slot = n;
+                }
+                *place += 1;
+            }
+        }
         Self {
             origins,
-            parts: Mutex::new(HashMap::new()),
-            slots: policy
-                .all_slots()
-                .iter()
-                .map(|slots| slots.iter().map(|_| OnceLock::new()).collect())
-                .collect(),
+            by_profile,
+            ends,
+            stocks: (0..policy.n_stocks()).map(|_| OnceLock::new()).collect(),
         }
     }
 
@@ -144,85 +187,113 @@ impl Shelf {
         &self.origins
     }
 
-    fn slot(&self, task: usize, slot: usize, plan: &SlotPlan, table: &FrameTable) -> Option<&SlotShelf> {
-        let place = self.slots.get(task)?.get(slot)?;
-        Some(place.get_or_init(|| self.fill(plan, table)))
+    /// Returns the candidates that a slot chooses from, by joined values.
+    pub(crate) fn stock(&self, plan: &SlotPlan, table: &FrameTable) -> Option<&Stock> {
+        Some(self.stocks.get(plan.stock)?.get_or_init(|| self.fill(plan, table)))
     }
 
-    /// Returns the candidates by their values under some keys, sorted once for all slots that look at the same keys.
-    fn parts(&self, keys: &[KeyId], table: &FrameTable) -> Arc<Parts> {
-        let mut known = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(parts) = known.get(keys) {
-            return parts.clone();
-        }
-        let mut parts = Parts::new();
-        let mut values: Vec<Atom> = Vec::with_capacity(keys.len());
-        for (n, origin) in self.origins.iter().enumerate() {
-            values.clear();
-            values.extend(keys.iter().map(|key| table.atom(origin.row, *key)));
-            if let Some(part) = parts.get_mut(values.as_slice()) {
-                part.push(n as u32);
-            } else {
-                parts.insert(values.as_slice().into(), vec![n as u32]);
-            }
-        }
-        let parts = Arc::new(parts);
-        known.insert(keys.to_vec(), parts.clone());
-        parts
+    /// Returns the same if it has been sorted already.
+    pub(crate) fn known_stock(&self, plan: &SlotPlan) -> Option<&Stock> {
+        self.stocks.get(plan.stock)?.get()
     }
 
-    /// Sorts the candidates of a slot into its buckets.
-    fn fill(&self, plan: &SlotPlan, table: &FrameTable) -> SlotShelf {
-        let joins: Vec<KeyId> = plan.joins().map(|(candidate, _)| candidate).collect();
-        let mut shelf = SlotShelf::default();
-        for part in self.parts(&plan.candidate_keys(), table).values() {
-            let Some(first) = part.first().and_then(|n| self.origin(*n)) else {
-                continue;
-            };
-            let row = table.row(first.row);
-            if plan.looking(Look::Candidate).all(|code| code.holds(&Scene::of(&row))) {
-                shelf.candidates.extend(part);
-            }
-        }
-        shelf.candidates.sort_unstable();
-        let mut joined: Vec<Atom> = Vec::with_capacity(joins.len());
-        for n in &shelf.candidates {
-            let Some(origin) = self.origin(*n) else { continue };
-            joined.clear();
-            joined.extend(joins.iter().map(|key| table.row_equal_atom(origin.row, *key)));
-            if joined.contains(&Atom::NONE) {
-                continue;
-            }
-            let is_planned = origin.producer.is_some();
-            let bucket = match shelf.buckets.get_mut(joined.as_slice()) {
-                Some(bucket) => bucket,
-                None => shelf.buckets.entry(joined.as_slice().into()).or_default(),
-            };
-            bucket.candidates.push(*n);
-            bucket.n_timed += usize::from(table.moment(origin.row).is_some());
-            bucket.has_planned |= is_planned;
-            bucket.has_real |= !is_planned;
-        }
-        let time = |n: &u32| {
-            let moment = self.origin(*n).and_then(|origin| table.moment(origin.row));
-            (moment.is_none(), moment)
+    /// Calls `visit` on the candidates whose own conditions hold, profile by profile.
+    fn matching(&self, plan: &SlotPlan, table: &FrameTable, mut visit: impl FnMut(&[u32])) {
+        let keys = plan.candidate_keys();
+        let is_shared = keys.iter().all(|key| table.is_shared(*key));
+        let holds = |candidate: &u32| {
+            self.origin(*candidate).is_some_and(|origin| {
+                let row = table.row(origin.row);
+                plan.looking(Look::Candidate).all(|code| code.holds(&Scene::of(&row)))
+            })
         };
-        for bucket in shelf.buckets.values_mut() {
-            bucket.candidates.sort_by_key(time);
+        let mut begin = 0;
+        for end in &self.ends {
+            let part = self.by_profile.get(begin..*end as usize).unwrap_or_default();
+            begin = *end as usize;
+            match part.first() {
+                Some(first) if is_shared => {
+                    if holds(first) {
+                        visit(part);
+                    }
+                }
+                Some(_) => {
+                    let part: Vec<u32> = part.iter().copied().filter(holds).collect();
+                    visit(&part);
+                }
+                None => {}
+            }
         }
-        shelf
+    }
+
+    /// Sorts the candidates of a slot into buckets.
+    fn fill(&self, plan: &SlotPlan, table: &FrameTable) -> Stock {
+        let joins: Vec<KeyId> = plan.joins().map(|(candidate, _)| candidate).collect();
+        let is_shared = joins.iter().all(|key| table.is_shared(*key));
+        let mut stock = Stock::default();
+        let mut joined: Vec<Atom> = Vec::with_capacity(joins.len());
+        let mut bucket_of = |stock: &mut Stock, candidate: u32| {
+            joined.clear();
+            let row = self.origin(candidate)?.row;
+            joined.extend(joins.iter().map(|key| table.row_equal_atom(row, *key)));
+            (!joined.contains(&Atom::NONE)).then(|| stock.bucket_of(&joined))
+        };
+        self.matching(plan, table, |part| {
+            let step = if is_shared { part.len() } else { 1 };
+            for part in part.chunks(step.max(1)) {
+                let bucket = part.first().and_then(|first| bucket_of(&mut stock, *first));
+                if let Some(bucket) = bucket.and_then(|n| stock.buckets.get_mut(n as usize)) {
+                    bucket.candidates.extend_from_slice(part);
+                }
+            }
+        });
+        for bucket in &mut stock.buckets {
+            self.order(bucket, table);
+        }
+        stock
+    }
+
+    /// Puts the candidates of a bucket in order of time, then number.
+    fn order(&self, bucket: &mut Bucket, table: &FrameTable) {
+        let mut timed: Vec<(i64, u32)> = Vec::with_capacity(bucket.candidates.len());
+        let mut timeless: Vec<u32> = Vec::new();
+        for candidate in &bucket.candidates {
+            let Some(origin) = self.origin(*candidate) else {
+                continue;
+            };
+            bucket.has_planned |= origin.producer.is_some();
+            bucket.has_real |= origin.producer.is_none();
+            match table.moment(origin.row) {
+                Some(moment) => timed.push((moment.ms(), *candidate)),
+                None => timeless.push(*candidate),
+            }
+        }
+        // Candidates come profile by profile in order of time: runs, which this sort merges.
+        timed.sort();
+        timeless.sort_unstable();
+        bucket.candidates.clear();
+        bucket.candidates.extend(timed.iter().map(|(_, candidate)| *candidate));
+        bucket.candidates.extend(timeless);
+        bucket.times_ms = timed.iter().map(|(time, _)| *time).collect();
     }
 
     /// Tells why a slot is shut for a dataset.
     pub(crate) fn shut(plan: &SlotPlan, wanting: &Wanting<'_>) -> Option<Shut> {
+        Self::shut_in_time(plan, wanting.moment).or_else(|| Self::shut_by_dataset(plan, wanting))
+    }
+
+    /// Tells why a slot is shut for any dataset of a time.
+    pub(crate) fn shut_in_time(plan: &SlotPlan, moment: Option<Moment>) -> Option<Shut> {
         if !plan.is_asked_for {
             return Some(Shut::NotAsked);
         }
         let is_in_epoch = |moment| lies_in(moment, plan.plan.since, plan.plan.until);
         let has_epoch = plan.plan.since.is_some() || plan.plan.until.is_some();
-        if has_epoch && !wanting.moment.is_some_and(is_in_epoch) {
-            return Some(Shut::Epoch);
-        }
+        (has_epoch && !moment.is_some_and(is_in_epoch)).then_some(Shut::Epoch)
+    }
+
+    /// Tells which condition on the dataset alone shuts a slot.
+    pub(crate) fn shut_by_dataset(plan: &SlotPlan, wanting: &Wanting<'_>) -> Option<Shut> {
         let scene = Scene::candidate(wanting.input, wanting.input);
         plan.conditions
             .iter()
@@ -271,21 +342,11 @@ impl Shelf {
                 Preference::Nearest => 0,
             },
             is_planned,
-            rank: origin.rank,
         })
     }
 
     /// Returns what a slot takes, the best first, through the index: as many as it takes, or the one that is planned.
-    pub(crate) fn picks(
-        &self,
-        (task, slot): (usize, usize),
-        plan: &SlotPlan,
-        table: &FrameTable,
-        wanting: &Wanting<'_>,
-    ) -> Vec<Fit> {
-        let Some(shelf) = self.slot(task, slot, plan, table) else {
-            return Vec::new();
-        };
+    pub(crate) fn picks(&self, plan: &SlotPlan, table: &FrameTable, wanting: &Wanting<'_>) -> Vec<Fit> {
         let mut joined = [Atom::NONE; MOST_JOINS];
         let mut n_joined = 0;
         for ((_, key), place) in plan.joins().zip(&mut joined) {
@@ -295,22 +356,39 @@ impl Shelf {
             }
             n_joined += 1;
         }
-        let Some(bucket) = joined.get(..n_joined).and_then(|joined| shelf.buckets.get(joined)) else {
-            return Vec::new();
-        };
+        let mut fits = Vec::new();
+        if let Some(stock) = self.stock(plan, table)
+            && let Some(bucket) = joined.get(..n_joined).and_then(|joined| stock.find(joined))
+            && let Some(bucket) = stock.buckets.get(bucket as usize)
+        {
+            self.pick(bucket, plan, table, wanting, &mut fits);
+        }
+        fits
+    }
+
+    /// Puts into `fits` what a slot takes out of a bucket, the best first.
+    pub(crate) fn pick(
+        &self,
+        bucket: &Bucket,
+        plan: &SlotPlan,
+        table: &FrameTable,
+        wanting: &Wanting<'_>,
+        fits: &mut Vec<Fit>,
+    ) {
+        fits.clear();
         let takes_one = plan.max == Some(1) && !matches!(plan.plan.rule, TimeRule::Between | TimeRule::TryBetween);
         if let (Some(dataset), true) = (wanting.moment, takes_one && plan.plan.is_nested()) {
-            return self
-                .nearest(bucket, plan, table, wanting, dataset)
-                .into_iter()
-                .collect();
+            fits.extend(self.nearest(bucket, plan, table, wanting, dataset));
+            return;
         }
-        let reach = self.within_reach(&bucket.candidates, plan, table, wanting.moment);
-        let fits = reach
-            .iter()
-            .filter_map(|candidate| self.judge(plan, table, wanting, *candidate));
-        let fits = ordered(fits.collect(), plan.plan.rule);
-        take_of(self, plan, &fits)
+        let reach = Self::within_reach(bucket, plan, wanting.moment);
+        fits.extend(
+            reach
+                .iter()
+                .filter_map(|candidate| self.judge(plan, table, wanting, *candidate)),
+        );
+        let all = ordered(std::mem::take(fits), plan.plan.rule, wanting.order);
+        *fits = take_of(self, plan, &all);
     }
 
     /// Judges a candidate of a bucket: its own conditions and the joined ones hold.
@@ -343,19 +421,19 @@ impl Shelf {
         wanting: &Wanting<'_>,
         dataset: Moment,
     ) -> Option<Fit> {
-        let moment = |n: &u32| self.origin(*n).and_then(|origin| table.moment(origin.row));
-        let timed = bucket.candidates.get(..bucket.n_timed).unwrap_or_default();
-        let middle = timed.partition_point(|n| moment(n).is_some_and(|moment| moment < dataset));
+        let middle = bucket.times_ms.partition_point(|time| *time < dataset.ms());
+        let (timed, timeless) = bucket.candidates.split_at_checked(bucket.times_ms.len())?;
         let (earlier, later) = timed.split_at_checked(middle)?;
+        let (earlier_ms, later_ms) = bucket.times_ms.split_at_checked(middle)?;
         let most_preferred = match plan.prefer {
             Preference::Master => u8::from(!bucket.has_real),
             Preference::Raw => u8::from(!bucket.has_planned),
             Preference::Nearest => 0,
         };
         let mut best: Option<Fit> = None;
-        let mut search = |side: &mut dyn Iterator<Item = &u32>| {
-            for candidate in side {
-                let Some(at) = moment(candidate) else { break };
+        let mut search = |side: &mut dyn Iterator<Item = (&u32, &i64)>| {
+            for (candidate, time) in side {
+                let at = Moment::from_ms(*time);
                 let distance = at.since_ms(dataset).unsigned_abs();
                 let is_out = match plan.plan.rule {
                     TimeRule::Previous | TimeRule::ValidFrom => at > dataset,
@@ -378,55 +456,48 @@ impl Shelf {
                     break;
                 }
                 if let Some(fit) = self.judge(plan, table, wanting, *candidate)
-                    && best.as_ref().is_none_or(|best| fit.better(best) == Ordering::Less)
+                    && best
+                        .as_ref()
+                        .is_none_or(|best| fit.better(best, wanting.order) == Ordering::Less)
                 {
                     best = Some(fit);
                 }
             }
         };
-        search(&mut earlier.iter().rev());
-        search(&mut later.iter());
+        search(&mut earlier.iter().zip(earlier_ms).rev());
+        search(&mut later.iter().zip(later_ms));
         // A file without a time is farther than any, but may be of the sort that is preferred.
         if best.is_none_or(|best| best.preferred != most_preferred) {
-            let timeless = bucket.candidates.get(bucket.n_timed..).unwrap_or_default();
             let fits = timeless
                 .iter()
                 .filter_map(|candidate| self.judge(plan, table, wanting, *candidate));
-            best = fits.chain(best).min_by(Fit::better);
+            best = fits.chain(best).min_by(|a, b| a.better(b, wanting.order));
         }
         best
     }
 
     /// Cuts a bucket to the time that the windows reach.
-    fn within_reach<'b>(
-        &self,
-        bucket: &'b [u32],
-        plan: &SlotPlan,
-        table: &FrameTable,
-        dataset: Option<Moment>,
-    ) -> &'b [u32] {
+    fn within_reach<'b>(bucket: &'b Bucket, plan: &SlotPlan, dataset: Option<Moment>) -> &'b [u32] {
         let Some((from, to)) = dataset.and_then(|dataset| plan.plan.reach(dataset)) else {
-            return bucket;
+            return &bucket.candidates;
         };
-        let moment = |n: &u32| self.origin(*n).and_then(|origin| table.moment(origin.row));
-        let begin = bucket.partition_point(|n| moment(n).is_some_and(|moment| moment < from));
-        let end = bucket.partition_point(|n| moment(n).is_some_and(|moment| moment <= to));
-        bucket.get(begin..end).unwrap_or_default()
+        let begin = bucket.times_ms.partition_point(|time| *time < from.ms());
+        let end = bucket.times_ms.partition_point(|time| *time <= to.ms());
+        bucket.candidates.get(begin..end).unwrap_or_default()
     }
 
     /// Judges every candidate whose own conditions hold, in shelf order, without the index.
     pub(crate) fn verdicts(
         &self,
-        (task, slot): (usize, usize),
         plan: &SlotPlan,
         table: &FrameTable,
         wanting: &Wanting<'_>,
     ) -> Vec<(u32, Result<Fit, Refusal>)> {
-        let Some(shelf) = self.slot(task, slot, plan, table) else {
-            return Vec::new();
-        };
-        let mut verdicts = Vec::with_capacity(shelf.candidates.len());
-        for candidate in &shelf.candidates {
+        let mut candidates: Vec<u32> = Vec::new();
+        self.matching(plan, table, |part| candidates.extend_from_slice(part));
+        candidates.sort_unstable();
+        let mut verdicts = Vec::with_capacity(candidates.len());
+        for candidate in &candidates {
             let Some(origin) = self.origin(*candidate) else {
                 continue;
             };
@@ -474,8 +545,8 @@ fn is_two_sided(fits: &[Fit]) -> bool {
 }
 
 /// Orders fits, the best first; where one on either side is wanted, the best of both sides lead.
-pub(crate) fn ordered(mut fits: Vec<Fit>, rule: TimeRule) -> Vec<Fit> {
-    fits.sort_by(Fit::better);
+pub(crate) fn ordered(mut fits: Vec<Fit>, rule: TimeRule, order: &dyn NameOrder) -> Vec<Fit> {
+    fits.sort_by(|a, b| a.better(b, order));
     let wants_both = matches!(rule, TimeRule::Between | TimeRule::TryBetween);
     if !wants_both {
         return fits;

@@ -5,7 +5,7 @@ use crate::id::Tag;
 use crate::rules::ast::{Comparison, Scope};
 use crate::rules::code::{Code, Term};
 use crate::rules::validity::ZeroMax;
-use crate::rules::{CalibrationPlan, KeyId, Preference, SlotRule, Validity};
+use crate::rules::{CalibrationPlan, KeyId, KeyTable, Preference, SlotRule, Validity};
 
 /// What one condition of a slot looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +70,8 @@ pub(crate) struct SlotPlan {
     pub(crate) prefer: Preference,
     /// The conditions in the order of the text, each with what it looks at.
     pub(crate) conditions: Vec<(Look, Code)>,
+    /// The number of its stock: slots that ask for the same of a candidate alone choose from one.
+    pub(crate) stock: usize,
 }
 
 impl SlotPlan {
@@ -88,7 +90,39 @@ impl SlotPlan {
             prefer: plan.prefer.unwrap_or(validity.prefer),
             plan,
             conditions: limited(rule),
+            stock: 0,
         }
+    }
+
+    /// Spells what it asks of a candidate alone and which of a candidate's keys it joins.
+    pub(crate) fn stock_spelling(&self, keys: &KeyTable) -> String {
+        let mut asks: Vec<String> = self.looking(Look::Candidate).map(|code| code.spelling(keys)).collect();
+        asks.sort();
+        let joins = self.joins().filter_map(|(candidate, _)| keys.key(candidate));
+        asks.extend(joins.map(|key| format!("= {key}")));
+        asks.join("\n")
+    }
+
+    /// Spells everything that the choice of this slot depends on, candidates aside.
+    pub(crate) fn spelling(&self, keys: &KeyTable) -> String {
+        let conditions: Vec<String> = self.conditions.iter().map(|(_, code)| code.spelling(keys)).collect();
+        let (min, max, is_asked_for) = (self.min, self.max, self.is_asked_for);
+        format!(
+            "{} {min} {max:?} {is_asked_for} {:?} {:?}\n{}",
+            self.tag,
+            self.prefer,
+            self.plan,
+            conditions.join("\n")
+        )
+    }
+
+    /// Returns the dataset's keys that the conditions on the dataset alone look at.
+    pub(crate) fn dataset_keys(&self) -> Vec<KeyId> {
+        let mut keys = Vec::new();
+        for code in self.looking(Look::Dataset) {
+            code.for_each_key(&mut |_, key| keys.push(key));
+        }
+        keys
     }
 
     /// Returns the joined keys in order: the candidate's, the dataset's.

@@ -110,6 +110,8 @@ pub struct RuleBook {
     classifiers: Vec<Classifier>,
     triggers: Vec<Trigger>,
     tasks: Vec<TaskRule>,
+    /// How many of the keys the text names; those behind were asked for by callers.
+    n_named: usize,
 }
 
 impl RuleBook {
@@ -152,6 +154,7 @@ impl RuleBook {
         }
         Ok(Self {
             text,
+            n_named: keys.keys().len(),
             keys,
             classifiers,
             triggers,
@@ -172,6 +175,28 @@ impl RuleBook {
     /// Gives a key a number, so that records carry it though no rule names it.
     pub fn intern(&mut self, key: &Key) -> KeyId {
         self.keys.intern(key)
+    }
+
+    /// Returns the numbers of the keys that the text names.
+    pub(super) fn named_keys(&self) -> impl Iterator<Item = KeyId> {
+        (0..self.n_named).map(KeyId::of_index)
+    }
+
+    /// Returns the keys that classification rules set.
+    pub(super) fn assigned_by_rules(&self) -> Vec<KeyId> {
+        let assigns = self.classifiers.iter().flat_map(|rule| &rule.assigns);
+        assigns.map(|(key, _)| *key).collect()
+    }
+
+    /// Returns the keys that classification rules set and those that a product does not inherit.
+    pub(super) fn assigned_keys(&self) -> Vec<KeyId> {
+        let raw = self
+            .keys
+            .keys()
+            .iter()
+            .filter(|key| key.as_str().starts_with("ESO.DPR."));
+        let raw = raw.filter_map(|key| self.keys.id(key));
+        raw.chain(self.assigned_by_rules()).collect()
     }
 
     /// Returns the classification rules in order.

@@ -14,6 +14,10 @@ impl KeyId {
     pub fn index(self) -> usize {
         self.0 as usize
     }
+
+    pub(super) fn of_index(index: usize) -> Self {
+        Self(index as u32)
+    }
 }
 
 /// Every key that a rule book names, in order of first mention.

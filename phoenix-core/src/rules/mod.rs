@@ -1,9 +1,11 @@
 //! The rule language of ESO's data flow: Organisation, Classification, Association.
 
 pub mod ast;
+mod atoms;
 mod book;
 pub mod check;
 pub mod code;
+mod columns;
 pub mod dic;
 mod error;
 pub mod eval;

@@ -26,6 +26,16 @@ impl Moment {
         header.f64("MJD-OBS").ok().map(Mjd).or_else(written).and_then(Self::of)
     }
 
+    /// Returns the milliseconds since MJD 0.
+    pub(crate) fn ms(self) -> i64 {
+        self.0
+    }
+
+    /// Returns the moment so many milliseconds after MJD 0.
+    pub(crate) fn from_ms(milliseconds: i64) -> Self {
+        Self(milliseconds)
+    }
+
     /// Returns the modified Julian date.
     pub fn mjd(self) -> Mjd {
         Mjd(self.0 as f64 / MS_PER_DAY as f64)
@@ -34,6 +44,11 @@ impl Moment {
     /// Returns the night, noon to noon, that contains the moment.
     pub fn night(self) -> Night {
         Night::of(self.mjd())
+    }
+
+    /// Returns the number of the night, for comparisons.
+    pub(crate) fn night_number(self) -> i64 {
+        (self.0 - MS_PER_DAY / 2).div_euclid(MS_PER_DAY)
     }
 
     /// Returns the time since another moment in milliseconds.
