@@ -1,6 +1,7 @@
 //! FITS files, processes and run state of PHOENIX
 
 pub mod ab;
+pub mod catalogue;
 pub mod db;
 pub mod digest;
 mod disk;

@@ -4,10 +4,12 @@ mod format;
 #[cfg(test)]
 mod tests;
 mod value;
+mod wanted;
 
 use phoenix_core::header::{Card, Header, Key, Value};
 
 pub use format::{CardError, LongText, format_card, format_header};
+pub use wanted::{WantedKeys, parse_wanted};
 
 /// The length of a card in bytes.
 pub const CARD_BYTES: usize = 80;

@@ -2,7 +2,7 @@
 //!
 //! Reading: `source` and `map` give bytes, `unpack` opens `.gz` and `.Z`, `scan` finds the units, `card` parses
 //! headers, `witness` lets fitsrs look at every unit too, `decode` makes numbers, `image`, `table`, `ascii` and
-//! `compressed` are the data forms, `read` is the front door. Writing: `write` and what lies below it.
+//! `compressed` are the data forms, `read` is the front door, `headers` takes a few keys of many files. Writing: `write` and what lies below it.
 
 mod ascii;
 pub mod card;
@@ -11,6 +11,7 @@ mod compressed;
 mod decode;
 mod error;
 mod hdu;
+mod headers;
 mod image;
 pub mod map;
 mod pixels;
@@ -23,11 +24,12 @@ mod verify;
 mod witness;
 mod write;
 
-pub use card::{CardError, LongText};
+pub use card::{CardError, LongText, WantedKeys};
 pub use checksum::{SumState, UnitSums, WordSum};
 pub use decode::Target;
 pub use error::{FitsError, Place};
 pub use hdu::{Hdu, HduKind};
+pub use headers::{read_all_wanted, read_wanted};
 pub use image::{Image, PixelReader, PlaneReader};
 pub use pixels::{ElementType, Pixels};
 pub use read::{FitsFile, OpenOptions};
