@@ -110,6 +110,28 @@ pub struct Listing {
     pub frames: Vec<Frame>,
     /// Files that were left out, each with its reason.
     pub left_out: Vec<LeftOut>,
+    /// The folders that were looked into, in order.
+    pub looked: Vec<Looked>,
+}
+
+impl Listing {
+    /// Tells whether no frame of the nights was found, good or bad.
+    pub fn is_empty_night(&self) -> bool {
+        self.left_out.is_empty() && self.looked.iter().all(|looked| looked.is_calib || looked.n_taken == 0)
+    }
+}
+
+/// A folder that was looked into and what was seen there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Looked {
+    /// The folder below the store's root; empty for the root itself.
+    pub folder: String,
+    /// Whether it holds masters and statics, which belong to no night.
+    pub is_calib: bool,
+    /// How many files it holds that are frames by their names.
+    pub n_files: usize,
+    /// How many of them were taken.
+    pub n_taken: usize,
 }
 
 /// The suffixes of files that hold frames.
@@ -146,6 +168,24 @@ pub fn time_of(header: &Header) -> Option<Mjd> {
         .or_else(|| Mjd::from_iso(header.str("DATE-OBS").ok()?).ok())
 }
 
+/// Longest time by which `MJD-OBS` and `DATE-OBS` of one frame may differ, seconds.
+///
+/// They state the same instant; in real headers they agree to the millisecond, in old ones to the second.
+const CLOCK_TOLERANCE_S: f64 = 60.0;
+
+/// Returns why the two times of a raw frame cannot both be right; `None` if they agree or one is absent.
+pub fn clock_fault(header: &Header) -> Option<String> {
+    let mjd = header.f64("MJD-OBS").ok().filter(|value| value.is_finite())?;
+    let date = header.str("DATE-OBS").ok()?;
+    let skew_s = (mjd - Mjd::from_iso(date).ok()?.0) * 86_400.0;
+    (skew_s.abs() > CLOCK_TOLERANCE_S).then(|| {
+        format!(
+            "MJD-OBS {mjd} ({}) and DATE-OBS {date} differ by {skew_s:.0} s: one of the clocks is wrong",
+            Mjd(mjd).to_iso()
+        )
+    })
+}
+
 /// Where a file was found; it decides whether its time must fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
@@ -172,16 +212,16 @@ pub async fn list_frames(
     decoder: &dyn HeaderDecoder,
     query: &FrameQuery,
 ) -> Result<Listing, StoreError> {
-    let candidates = candidates(store, query).await?;
-    let read = futures::stream::iter(candidates.into_iter().map(|(place, object)| async move {
+    let (candidates, mut looked) = candidates(store, query).await?;
+    let read = futures::stream::iter(candidates.into_iter().map(|(folder, place, object)| async move {
         let header = read_header(store, decoder, &object).await;
-        (place, object, header)
+        (folder, place, object, header)
     }))
     .buffered(query.parallel.max(1))
     .collect::<Vec<_>>()
     .await;
     let mut listing = Listing::default();
-    for (place, object, header) in read {
+    for (folder, place, object, header) in read {
         let Some(id) = frame_id(file_name(&object.key)) else {
             continue;
         };
@@ -195,14 +235,19 @@ pub async fn list_frames(
             Err(error) => return Err(error),
         };
         match taken {
-            Ok(header) => listing.frames.push(Frame {
-                id,
-                location: store
-                    .local_path(&object.key)
-                    .map_or_else(|| store.address(&object.key), |path| path.display().to_string()),
-                header,
-                size_bytes: Some(object.size_bytes),
-            }),
+            Ok(header) => {
+                if let Some(looked) = looked.get_mut(folder) {
+                    looked.n_taken += 1;
+                }
+                listing.frames.push(Frame {
+                    id,
+                    location: store
+                        .local_path(&object.key)
+                        .map_or_else(|| store.address(&object.key), |path| path.display().to_string()),
+                    header,
+                    size_bytes: Some(object.size_bytes),
+                });
+            }
             Err(Some((severity, reason))) => listing.left_out.push(LeftOut::new(id, reason, severity)),
             Err(None) => {}
         }
@@ -212,6 +257,7 @@ pub async fn list_frames(
         time(a).total_cmp(&time(b)).then_with(|| a.id.cmp(&b.id))
     });
     listing.left_out.sort();
+    listing.looked = looked;
     Ok(listing)
 }
 
@@ -224,6 +270,13 @@ fn accept(header: &Header, place: Place, query: &FrameQuery) -> Result<(), Optio
     }
     if place == Place::Calib {
         return Ok(());
+    }
+    let date = header.str("DATE-OBS").ok().and_then(|date| Mjd::from_iso(date).ok());
+    let concerns = |time: &Mjd| place == Place::Night || query.span.contains(*time);
+    if let Some(fault) = clock_fault(header)
+        && (time_of(header).iter().any(concerns) || date.iter().any(concerns))
+    {
+        return Err(Some((Severity::Error, fault)));
     }
     match time_of(header) {
         Some(time) if query.span.contains(time) => Ok(()),
@@ -239,11 +292,40 @@ fn accept(header: &Header, place: Place, query: &FrameQuery) -> Result<(), Optio
     }
 }
 
-async fn candidates(store: &Store, query: &FrameQuery) -> Result<Vec<(Place, ObjectInfo)>, StoreError> {
+/// Names the nights that a store holds raw folders of, in order; none for a flat store.
+///
+/// # Errors
+/// If the store cannot be listed.
+pub async fn nights(store: &Store, instrument: &InstrumentId) -> Result<Vec<String>, StoreError> {
+    // Any night will do: the folder above is the same for all.
+    let folder = store.layout().raw(instrument, Night::of(Mjd(0.0)));
+    let Some((above, _)) = folder.rsplit_once('/') else {
+        return Ok(Vec::new());
+    };
+    let (_, mut names) = store.list_folder(above).await?;
+    names.sort();
+    Ok(names)
+}
+
+/// A candidate with the number of the folder that it was found in.
+type Candidate = (usize, Place, ObjectInfo);
+
+async fn candidates(store: &Store, query: &FrameQuery) -> Result<(Vec<Candidate>, Vec<Looked>), StoreError> {
     let layout = store.layout();
     let (top, folders) = store.list_folder("").await?;
     let is_laid_out = folders.iter().any(|folder| folder == layout.raw_root());
-    let mut found = Vec::new();
+    let (mut found, mut looked) = (Vec::new(), Vec::new());
+    let mut keep = |folder: String, place: Place, mut objects: Vec<ObjectInfo>| {
+        objects.retain(|object| frame_id(file_name(&object.key)).is_some());
+        let number = looked.len();
+        looked.push(Looked {
+            folder,
+            is_calib: place == Place::Calib,
+            n_files: objects.len(),
+            n_taken: 0,
+        });
+        found.extend(objects.into_iter().map(|object| (number, place, object)));
+    };
     if is_laid_out {
         let instruments: BTreeSet<InstrumentId> = if let Some(instrument) = &query.instrument {
             BTreeSet::from([instrument.clone()])
@@ -253,17 +335,18 @@ async fn candidates(store: &Store, query: &FrameQuery) -> Result<Vec<(Place, Obj
         };
         for instrument in &instruments {
             for night in query.span.iter() {
-                let objects = store.list(&layout.raw(instrument, night)).await?;
-                found.extend(objects.into_iter().map(|object| (Place::Night, object)));
+                let folder = layout.raw(instrument, night);
+                let objects = store.list(&folder).await?;
+                keep(folder, Place::Night, objects);
             }
-            let objects = store.list(&layout.calib(instrument)).await?;
-            found.extend(objects.into_iter().map(|object| (Place::Calib, object)));
+            let folder = layout.calib(instrument);
+            let objects = store.list(&folder).await?;
+            keep(folder, Place::Calib, objects);
         }
     } else {
-        found.extend(top.into_iter().map(|object| (Place::Flat, object)));
+        keep(String::new(), Place::Flat, top);
     }
-    found.retain(|(_, object)| frame_id(file_name(&object.key)).is_some());
-    Ok(found)
+    Ok((found, looked))
 }
 
 /// Reads the primary header of one object, growing the window until the header ends.

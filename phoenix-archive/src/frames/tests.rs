@@ -69,6 +69,46 @@ async fn a_night_runs_from_noon_to_noon_by_the_time_in_the_header() {
 }
 
 #[tokio::test]
+async fn an_empty_night_tells_where_was_looked_and_which_nights_there_are() {
+    let store = Store::in_memory();
+    let put = async |name: &str, text: String| store.put_new(name, text).await.expect("put");
+    put("raw/MUSE/2016-04-30/a.fits", file("MUSE", "2016-05-01T00:00:00", 0)).await;
+    put("calib/MUSE/b.fits", file("MUSE", "2014-01-01T00:00:00", 0)).await;
+    let found = listing(&store).await;
+    assert!(found.is_empty_night());
+    let looked: Vec<(&str, usize)> = (found.looked.iter())
+        .map(|looked| (looked.folder.as_str(), looked.n_files))
+        .collect();
+    assert_eq!(looked, [("raw/MUSE/2016-05-01", 0), ("calib/MUSE", 1)]);
+    assert_eq!(
+        super::nights(&store, &"MUSE".into()).await.expect("listed"),
+        ["2016-04-30"]
+    );
+}
+
+#[tokio::test]
+async fn a_frame_whose_two_clocks_disagree_is_told_and_not_used() {
+    let store = Store::in_memory();
+    let skewed = |mjd: f64| file("MUSE", &format!("2016-05-02T00:00:00\nMJD-OBS={mjd}"), 0);
+    for (name, mjd) in [("early", 56_510.0), ("good", 57_510.0), ("late", 57_510.001)] {
+        let path = format!("raw/MUSE/2016-05-01/{name}.fits");
+        store.put_new(&path, skewed(mjd)).await.expect("put");
+    }
+    let found = listing(&store).await;
+    assert_eq!(ids(&found), ["good"]);
+    let left: Vec<&str> = found.left_out.iter().map(|left| left.frame.as_str()).collect();
+    assert_eq!(left, ["early", "late"]);
+    for left in &found.left_out {
+        assert_eq!(left.severity, phoenix_core::dataset::Severity::Error);
+        assert!(
+            left.reason.contains("MJD-OBS") && left.reason.contains("DATE-OBS 2016-05-02"),
+            "{}",
+            left.reason
+        );
+    }
+}
+
+#[tokio::test]
 async fn masters_are_listed_whatever_their_time() {
     let store = Store::in_memory();
     let old = file("MUSE", "2014-01-01T00:00:00", 0);

@@ -8,7 +8,7 @@ use super::{Engine, EngineError, producers_first};
 use crate::association::{Association, CalibPool, SlotExplained, VirtualMaster};
 use crate::dataset::{Completeness, Dataset, LeftOut, Selected};
 use crate::frame::{Category, ClassifiedFrame, Frame, FrameRef};
-use crate::id::{DatasetId, FrameId, JobId, RecipeId, TaskId};
+use crate::id::{DatasetId, FrameId, InstrumentId, JobId, RecipeId, TaskId};
 use crate::observe::Event;
 use crate::plan::{InputSource, Overlaid, Plan, PlannedJob, Readiness, Resources};
 use crate::traits::{AssociateError, RecipeDyn, RecipeSpec, SelectError, Selection};
@@ -64,10 +64,7 @@ impl Engine {
             seen = Some((frame.id.clone(), frame.location.clone()));
             match self.instrument.selector().classify(&frame) {
                 Ok(Some((tag, category))) => classified.push(ClassifiedFrame { frame, tag, category }),
-                Ok(None) => {
-                    let reason = format!("its kind is not known to {}", self.instrument.id());
-                    left_out.push(LeftOut::info(frame.id, reason));
-                }
+                Ok(None) => left_out.push(nameless(&frame, &self.instrument.id())),
                 Err(SelectError::Rejected { reason, .. }) => left_out.push(LeftOut::info(frame.id, reason)),
                 Err(error) => left_out.push(LeftOut::error(frame.id, error.to_string())),
             }
@@ -86,7 +83,11 @@ impl Engine {
     /// If rules, configuration or parameter overrides cannot be used, or if datasets need each other's products.
     pub fn plan(&self, mut frames: Vec<Frame>, request: &Selection, label: &str) -> Result<Plan, EngineError> {
         let overlays = self.overlay(&mut frames);
-        let (mut classified, mut left_out) = self.name_frames(frames);
+        let (mut classified, left_out) = self.name_frames(frames);
+        // A frame left out beside a used one of its name would be hidden by it below.
+        let known: BTreeSet<&FrameId> = classified.iter().map(|frame| &frame.frame.id).collect();
+        let (twins, mut left_out): (Vec<_>, Vec<_>) =
+            left_out.into_iter().partition(|left| known.contains(&left.frame));
         let mut selected = self.select(&mut classified, request, &mut left_out)?;
         selected
             .datasets
@@ -106,11 +107,14 @@ impl Engine {
         inputs::pass_down_faults(&mut jobs);
         expect_resources(&mut jobs, &producers);
         left_out.extend(selected.left_out);
+        let mut left_out = complete_left_out(left_out, &jobs, &classified);
+        left_out.extend(twins);
+        left_out.sort();
         let plan = Plan {
             version: Plan::VERSION,
             instrument: self.instrument.id(),
             label: label.to_owned(),
-            left_out: complete_left_out(left_out, &jobs, &classified),
+            left_out,
             jobs,
             overlays,
         };
@@ -306,6 +310,31 @@ impl Engine {
             }
         }
         Ok(params)
+    }
+}
+
+/// The keys by which raw frames are told apart.
+/// Source: ESO DICD, data product keywords.
+const KIND_KEYS: [&str; 3] = ["DPR.CATG", "DPR.TYPE", "DPR.TECH"];
+
+/// Leaves out a frame that no rule names: a raw frame of the instrument that lacks the keys for it is lost, anything
+/// else is no frame for us.
+fn nameless(frame: &Frame, instrument: &InstrumentId) -> LeftOut {
+    let header = &frame.header;
+    let missing: Vec<&str> = KIND_KEYS.into_iter().filter(|key| header.get(*key).is_none()).collect();
+    let is_raw = header
+        .str("INSTRUME")
+        .is_ok_and(|name| name.trim() == instrument.as_str())
+        && header.get("PRO.CATG").is_none();
+    let plain = format!("its kind is not known to {instrument}");
+    match missing.as_slice() {
+        [] => LeftOut::info(frame.id.clone(), plain),
+        _ if !is_raw => LeftOut::info(frame.id.clone(), plain),
+        [key] => LeftOut::error(frame.id.clone(), format!("{plain}: key {key} is missing")),
+        keys => LeftOut::error(
+            frame.id.clone(),
+            format!("{plain}: keys {} are missing", keys.join(", ")),
+        ),
     }
 }
 

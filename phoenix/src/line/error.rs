@@ -6,6 +6,7 @@ use phoenix_archive::RuntimeError;
 use phoenix_archive::store::StoreError;
 use phoenix_core::engine::EngineError;
 use phoenix_core::error::Status;
+use phoenix_core::id::InstrumentId;
 use phoenix_core::registry::RegistryError;
 use phoenix_core::traits::StateError;
 
@@ -24,6 +25,18 @@ pub enum LineError {
         /// Why.
         #[source]
         source: StoreError,
+    },
+    /// There is no frame of the nights that were asked for: mend instrument, night or store.
+    #[error("{instrument} has no frame in {label} at {location}: {saw}")]
+    EmptyNight {
+        /// The instrument.
+        instrument: InstrumentId,
+        /// The nights.
+        label: String,
+        /// The store.
+        location: String,
+        /// Where was looked, and what was seen there.
+        saw: String,
     },
     /// The frames cannot be planned, or the state of the jobs cannot be kept.
     #[error("the night cannot be worked")]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use phoenix_archive::frames::{FrameQuery, HeaderState, Listing, Span, list_frames};
+use phoenix_archive::frames::{FrameQuery, HeaderState, Listing, Span, list_frames, nights};
 use phoenix_archive::info::{NightInfo, night_info};
 use phoenix_archive::store::{Store, StoreOptions};
 use phoenix_core::association::SlotExplained;
@@ -109,13 +109,52 @@ pub(super) fn instrument(registry: &Registry, settings: &Settings) -> Result<Arc
 fn list(store: &Store, settings: &Settings, controls: &Controls) -> Result<Listing, LineError> {
     let span = Span::nights(settings.nights.first(), settings.nights.last());
     let query = FrameQuery::new(span).with_instrument(settings.instrument.clone());
-    let listing = list_frames(store, &decode, &query);
-    phoenix_archive::wait_unless_stopped(listing, &controls.cancel)?
+    let fault = |source| LineError::Store {
+        location: settings.archive.clone(),
+        source,
+    };
+    let listing = phoenix_archive::wait_unless_stopped(list_frames(store, &decode, &query), &controls.cancel)?
         .ok_or(LineError::Stopped)?
-        .map_err(|source| LineError::Store {
-            location: settings.archive.clone(),
-            source,
+        .map_err(fault)?;
+    if !listing.is_empty_night() {
+        return Ok(listing);
+    }
+    let known = phoenix_archive::wait_unless_stopped(nights(store, &settings.instrument), &controls.cancel)?;
+    Err(LineError::EmptyNight {
+        instrument: settings.instrument.clone(),
+        label: settings.nights.to_string(),
+        location: settings.archive.clone(),
+        saw: saw(&listing, &known.ok_or(LineError::Stopped)?.map_err(fault)?),
+    })
+}
+
+/// Most folders that the account of an empty span names.
+const MOST_NAMED: usize = 3;
+
+/// Tells where was looked for frames, how many files were there, and which nights the store has instead.
+fn saw(listing: &Listing, known: &[String]) -> String {
+    let folders: Vec<String> = (listing.looked.iter())
+        .map(|looked| match looked.folder.as_str() {
+            "" => format!("{} of other times or instruments in the folder", looked.n_files),
+            folder => format!("{} in {folder}", looked.n_files),
         })
+        .collect();
+    let mut text = format!("frames seen: {}", shortened(&folders));
+    if !known.is_empty() {
+        text.push_str("; nights that it has: ");
+        text.push_str(&shortened(known));
+    }
+    text
+}
+
+/// Joins words; of many only the first and the last.
+fn shortened(words: &[String]) -> String {
+    match words {
+        [first, second, .., last] if words.len() > MOST_NAMED => {
+            format!("{first}, {second} … {last} ({} in all)", words.len())
+        }
+        _ => words.join(", "),
+    }
 }
 
 /// Reads comments and grades of the nights; they are welcome and not needed, so a fault is a warning.
