@@ -72,6 +72,6 @@ name_type!(
     JobId
 );
 name_type!(
-    /// A content digest, `sha256:` and 64 hexadecimal digits.
+    /// A content digest, the name of its algorithm, a colon and hexadecimal digits.
     Digest
 );

@@ -77,7 +77,7 @@ impl Record {
                 header.set(
                     format!("PRO.REC1.RAW{n}.DIGEST"),
                     short(digest),
-                    "First 32 digits of SHA-256",
+                    "First 32 digits of BLAKE3",
                 );
             }
         }
@@ -96,7 +96,7 @@ impl Record {
                 header.set(
                     format!("PRO.REC1.CAL{n}.DIGEST"),
                     short(digest),
-                    "First 32 digits of SHA-256",
+                    "First 32 digits of BLAKE3",
                 );
             }
         }
@@ -108,11 +108,7 @@ impl Record {
             }
         }
         if let Some(rules) = &self.rules {
-            header.set(
-                "PRO.REC1.RULES",
-                short(rules),
-                "First 32 digits of SHA-256 of the rules",
-            );
+            header.set("PRO.REC1.RULES", short(rules), "First 32 digits of BLAKE3 of the rules");
         }
         for (n, caveat) in (1..).zip(&self.caveats) {
             header.set(

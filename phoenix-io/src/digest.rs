@@ -1,10 +1,11 @@
-//! Digests of files and streams: SHA-256 names contents, MD5 is what ESO's headers carry.
+//! Digests of files and streams: BLAKE3 names contents (`docs/adr/0007-content-digests.md`), MD5 is what ESO's headers
+//! carry.
 
 use std::io::{self, Read};
 use std::path::Path;
 
-use md5::Md5;
-use sha2::{Digest as _, Sha256};
+use md5::{Digest as _, Md5};
+use phoenix_core::id::Digest;
 
 use crate::fits::{FitsError, FitsFile};
 
@@ -26,72 +27,39 @@ impl Md5Stream {
     }
 }
 
-/// A SHA-256 that grows piece by piece.
+/// A content digest that grows piece by piece.
 #[derive(Debug, Clone, Default)]
-pub struct Sha256Stream(Sha256);
+pub struct ContentStream(blake3::Hasher);
 
-impl Sha256Stream {
+impl ContentStream {
     /// Adds bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
 
-    /// Returns the digest as 64 hexadecimal digits.
-    pub fn finish(self) -> String {
-        hex(&self.0.finalize())
+    /// Returns the digest.
+    pub fn finish(self) -> Digest {
+        content(&self.0.finalize())
     }
 }
 
-/// The digests and the length of one stream, taken in one pass.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Digests {
-    /// SHA-256, 64 hexadecimal digits.
-    pub sha256: String,
-    /// MD5, 32 hexadecimal digits.
-    pub md5: String,
-    /// The length in bytes.
-    pub bytes: u64,
-}
-
-/// Digests all that a reader gives.
-///
-/// # Errors
-/// Whatever the reader says.
-pub fn of_reader(mut reader: impl Read) -> io::Result<Digests> {
-    let (mut sha256, mut md5, mut bytes) = (Sha256Stream::default(), Md5Stream::default(), 0);
-    each_piece(&mut reader, |piece| {
-        sha256.update(piece);
-        md5.update(piece);
-        bytes += piece.len() as u64;
-    })?;
-    Ok(Digests {
-        sha256: sha256.finish(),
-        md5: md5.finish(),
-        bytes,
-    })
-}
-
-/// Digests a file.
+/// Returns the content digest of a file.
 ///
 /// # Errors
 /// Whatever the operating system says.
-pub fn of_file(path: impl AsRef<Path>) -> io::Result<Digests> {
-    of_reader(std::fs::File::open(path)?)
+pub fn content_of_file(path: impl AsRef<Path>) -> io::Result<Digest> {
+    let mut stream = ContentStream::default();
+    each_piece(&mut std::fs::File::open(path)?, |piece| stream.update(piece))?;
+    Ok(stream.finish())
 }
 
-/// Returns the SHA-256 of a file.
-///
-/// # Errors
-/// Whatever the operating system says.
-pub fn sha256_of_file(path: impl AsRef<Path>) -> io::Result<String> {
-    let mut sha256 = Sha256Stream::default();
-    each_piece(&mut std::fs::File::open(path)?, |piece| sha256.update(piece))?;
-    Ok(sha256.finish())
+/// Returns the content digest of bytes.
+pub fn content_of_bytes(bytes: &[u8]) -> Digest {
+    content(&blake3::hash(bytes))
 }
 
-/// Returns the SHA-256 of bytes.
-pub fn sha256_of_bytes(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
+fn content(hash: &blake3::Hash) -> Digest {
+    Digest::from(format!("blake3:{}", hash.to_hex()))
 }
 
 /// Returns the MD5 of bytes.
@@ -162,17 +130,19 @@ fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::of_reader;
+    use super::{content_of_bytes, md5_of_bytes};
 
     #[test]
     fn the_digests_of_the_standards_are_reproduced() {
-        // RFC 1321, appendix A.5 and FIPS 180-2, appendix B.1.
-        let digests = of_reader(&b"abc"[..]).unwrap();
-        assert_eq!(digests.md5, "900150983cd24fb0d6963f7d28e17f72");
+        // RFC 1321, appendix A.5, and the test vectors of BLAKE3's authors for no and for three bytes (0, 1, 2).
+        assert_eq!(md5_of_bytes(b"abc"), "900150983cd24fb0d6963f7d28e17f72");
         assert_eq!(
-            digests.sha256,
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+            content_of_bytes(b"").as_str(),
+            "blake3:af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262"
         );
-        assert_eq!(digests.bytes, 3);
+        assert_eq!(
+            content_of_bytes(&[0, 1, 2]).as_str(),
+            "blake3:e1be4d7a8ab5560aa4199eea339849ba8e293d55ca0a81006726d184519e647f"
+        );
     }
 }

@@ -17,7 +17,7 @@ use phoenix_core::traits::{
     Committed, CubeHdu, CubeLayout, JobSink, ProductSink, ReadError, SinkError, SinkFactory, SlabWriter,
 };
 
-use crate::digest::Sha256Stream;
+use crate::digest::ContentStream;
 use crate::sink::stamp;
 
 pub use reader::MemoryReader;
@@ -270,10 +270,10 @@ impl SlabWriter for MemorySlabs {
 ///
 /// It names a content in memory and is not that of the file that a sink on a folder would write.
 fn digest(product: &Product) -> Result<(Digest, u64), ReadError> {
-    let mut sha256 = Sha256Stream::default();
+    let mut stream = ContentStream::default();
     let mut size_bytes = 0;
     let mut add = |bytes: &[u8]| {
-        sha256.update(bytes);
+        stream.update(bytes);
         size_bytes += bytes.len() as u64;
     };
     cards(&product.header, &mut add);
@@ -299,7 +299,7 @@ fn digest(product: &Product) -> Result<(Digest, u64), ReadError> {
             _ => {}
         }
     }
-    Ok((Digest::from(format!("sha256:{}", sha256.finish())), size_bytes))
+    Ok((stream.finish(), size_bytes))
 }
 
 fn cards(header: &Header, add: &mut impl FnMut(&[u8])) {

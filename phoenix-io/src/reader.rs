@@ -159,8 +159,7 @@ impl FrameReader for FitsReader {
         {
             return Ok(digest.clone());
         }
-        let hex = digest::sha256_of_file(&path).map_err(|source| fault::system(&frame.location, source))?;
-        let digest = Digest::from(format!("sha256:{hex}"));
+        let digest = digest::content_of_file(&path).map_err(|source| fault::system(&frame.location, source))?;
         self.cache().digests.insert(path, (stamp, digest.clone()));
         Ok(digest)
     }

@@ -43,8 +43,9 @@ pub fn job_folder(job: &JobId) -> String {
     if tame == name {
         return tame;
     }
-    let digest = digest::sha256_of_bytes(name.as_bytes());
-    format!("{tame}-{}", digest.split_at(8).0)
+    let digest = digest::content_of_bytes(name.as_bytes());
+    let digits = digest.as_str().rsplit(':').next().unwrap_or_default();
+    format!("{tame}-{}", digits.split_at(8).0)
 }
 
 /// Writes one product to a path, with `DATAMD5`; nothing but the product is written beside it.

@@ -8,12 +8,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use phoenix_core::error::Status;
+use phoenix_core::header::OverlayBook;
 use phoenix_core::id::{Digest, InstrumentId, TaskId};
+use phoenix_core::rules::Validity;
+use phoenix_core::rules::ast::RuleText;
+use phoenix_core::traits::InstrumentTexts;
+use phoenix_core::unit::Night;
 use phoenix_io::{EsorexSettings, digest};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::backend::BackendSettings;
+use crate::choice::{BlockSource, Mode, Numerics, ReviewPolicy};
 
 /// Version of the layout of the file that this crate reads.
 pub const LAYOUT: u32 = 1;
@@ -67,21 +73,6 @@ impl ProjectError {
     }
 }
 
-/// Which jobs a project makes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-#[non_exhaustive]
-pub enum ProjectMode {
-    /// Science with archived masters.
-    Idp,
-    /// Masters of old epochs, made again and judged against stored scores.
-    Mcalib,
-    /// Every master that is needed, then the science.
-    Complete,
-    /// Combination across observing blocks; the batch key is a run, not a date.
-    Deep,
-}
-
 /// How a project goes through time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -105,20 +96,6 @@ impl ProjectKind {
             Self::Stream => "stream",
         }
     }
-}
-
-/// Who decides whether a product is delivered.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Review {
-    /// Nobody: every product goes on.
-    None,
-    /// The scores.
-    #[default]
-    Auto,
-    /// A person.
-    Manual,
 }
 
 /// Files that a project names, relative to its own; absent ones are the instrument's built-in ones.
@@ -160,6 +137,86 @@ pub struct ProjectArchive {
     pub collection: Option<String>,
 }
 
+/// Where jobs come from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BlockPolicy {
+    /// Whether association blocks of the store, the rules, or both.
+    pub source: BlockSource,
+    /// From this night on the rules alone make the jobs, as the real PHOENIX does for its later years.
+    #[serde(skip_serializing_if = "Option::is_none", with = "night_text")]
+    pub made_from: Option<Night>,
+}
+
+impl BlockPolicy {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A night as the date of its evening.
+mod night_text {
+    use phoenix_core::unit::Night;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    #[expect(clippy::ref_option, reason = "the form that serde asks for")]
+    pub(super) fn serialize<S: Serializer>(night: &Option<Night>, serializer: S) -> Result<S::Ok, S::Error> {
+        match night {
+            Some(night) => serializer.collect_str(night),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Night>, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?;
+        text.map(|text| text.parse().map_err(D::Error::custom)).transpose()
+    }
+}
+
+/// How masters that are made anew (mode MCALIB) are judged: beside the stored scores of the master of the epoch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Judgement {
+    /// The state of an earlier run or of the project (`state.db`), with stored scores and what jobs took; absent if
+    /// this run's own past is all there is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub history: Option<PathBuf>,
+    /// By which part of the stored value a new value may differ from it.
+    pub tolerance: f64,
+    /// The same for single parameters.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub tolerance_of: BTreeMap<String, f64>,
+    /// How far from the new master's time a stored one may lie, in days.
+    pub within_days: f64,
+}
+
+impl Default for Judgement {
+    fn default() -> Self {
+        Self {
+            history: None,
+            tolerance: 0.1,
+            tolerance_of: BTreeMap::new(),
+            within_days: 366.0,
+        }
+    }
+}
+
+impl Judgement {
+    /// Tells whether nothing was said about it.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A file of header overlays.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OverlayFile {
+    /// The name by which plan and provenance refer to it.
+    pub name: String,
+    /// Its text.
+    pub text: String,
+}
+
 /// A project as its file says it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -176,21 +233,27 @@ pub struct Project {
     /// The instrument.
     pub instrument: InstrumentId,
     /// Which jobs it makes.
-    pub mode: ProjectMode,
+    pub mode: Mode,
     /// How it goes through time.
     #[serde(default)]
     pub kind: ProjectKind,
     /// Who decides whether a product is delivered.
     #[serde(default)]
-    pub review: Review,
-    /// Which arithmetic native recipes use (`phoenix`, `eso`).
+    pub review: ReviewPolicy,
+    /// Which arithmetic native recipes use; absent if the command says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub numerics: Option<String>,
+    pub numerics: Option<Numerics>,
     /// The stores.
     pub archive: ProjectArchive,
     /// The files it names.
     #[serde(default)]
     pub files: ProjectFiles,
+    /// Where jobs come from.
+    #[serde(default, skip_serializing_if = "BlockPolicy::is_default")]
+    pub blocks: BlockPolicy,
+    /// How masters that are made anew are judged.
+    #[serde(default, skip_serializing_if = "Judgement::is_default")]
+    pub judgement: Judgement,
     /// Which backend runs which task.
     #[serde(default)]
     pub backend: BackendSettings,
@@ -266,6 +329,10 @@ impl Project {
                 },
                 ..self.backend.clone()
             },
+            judgement: Judgement {
+                history: None,
+                ..self.judgement.clone()
+            },
             ..self.clone()
         };
         let of = |path: &PathBuf| contents.get(path).map_or("", Digest::as_str);
@@ -277,10 +344,7 @@ impl Project {
             "qc": self.files.qc.as_ref().map(of),
             "overlays": digests(&self.files.overlays),
         });
-        Digest::from(format!(
-            "sha256:{}",
-            digest::sha256_of_bytes(document.to_string().as_bytes())
-        ))
+        digest::content_of_bytes(document.to_string().as_bytes())
     }
 }
 
@@ -309,10 +373,9 @@ impl OpenProject {
         for file in project.files.paths() {
             contents.insert(file.clone(), read(&folder.join(file))?);
         }
-        let digests = contents.iter().map(|(file, text)| {
-            let hex = digest::sha256_of_bytes(text.as_bytes());
-            (file.clone(), Digest::from(format!("sha256:{hex}")))
-        });
+        let digests = contents
+            .iter()
+            .map(|(file, text)| (file.clone(), digest::content_of_bytes(text.as_bytes())));
         let digest = project.digest_with(&digests.collect());
         Ok(Self {
             project,
@@ -322,6 +385,83 @@ impl OpenProject {
         })
     }
 
+    /// Refuses what may start from a frozen project only, whatever kind the project says it is.
+    ///
+    /// # Errors
+    /// `NotFrozen` for a project that still changes.
+    pub fn check_frozen(&self, kind: &'static str) -> Result<(), ProjectError> {
+        if self.project.frozen {
+            return Ok(());
+        }
+        Err(ProjectError::NotFrozen {
+            name: self.project.name.clone(),
+            kind,
+        })
+    }
+
+    /// Returns the project's rules, windows and limits, each checked by itself.
+    ///
+    /// Several rule books are one: they follow each other in the order in which the project names them.
+    ///
+    /// # Errors
+    /// `Text` with file, line and column if one of them cannot be read.
+    pub fn texts(&self) -> Result<InstrumentTexts, ProjectError> {
+        let files = &self.project.files;
+        let fault = |file: &Path, error: &dyn std::error::Error| ProjectError::Text {
+            path: self.place(file),
+            reason: error.to_string(),
+        };
+        let mut rules = String::new();
+        for file in &files.rules {
+            let text = self.text(file).unwrap_or_default();
+            RuleText::parse(text).map_err(|error| fault(file, &error))?;
+            rules.push_str(text);
+            rules.push('\n');
+        }
+        let mut texts = InstrumentTexts::default();
+        texts.rules = (!files.rules.is_empty()).then_some(rules);
+        let text = |file: &Option<PathBuf>| file.as_deref().and_then(|file| self.text(file)).map(str::to_owned);
+        texts.validity = text(&files.validity);
+        if let (Some(file), Some(text)) = (&files.validity, &texts.validity) {
+            Validity::parse(text).map_err(|error| fault(file, &error))?;
+        }
+        texts.quality = text(&files.qc);
+        Ok(texts)
+    }
+
+    /// Returns the project's header overlays, each file checked.
+    ///
+    /// # Errors
+    /// `Text` if one of them cannot be used.
+    pub fn overlays(&self) -> Result<Vec<OverlayFile>, ProjectError> {
+        let files = self.project.files.overlays.iter();
+        files
+            .map(|file| {
+                let text = self.text(file).unwrap_or_default().to_owned();
+                OverlayBook::from_toml(&text).map_err(|error| ProjectError::Text {
+                    path: self.place(file),
+                    reason: error.to_string(),
+                })?;
+                let name = file.display().to_string();
+                Ok(OverlayFile { name, text })
+            })
+            .collect()
+    }
+
+    /// Returns how masters are judged; the history's place is absolute.
+    pub fn judgement(&self) -> Judgement {
+        let judgement = self.project.judgement.clone();
+        Judgement {
+            history: judgement.history.as_deref().map(|file| self.place(file)),
+            ..judgement
+        }
+    }
+
+    fn place(&self, file: &Path) -> PathBuf {
+        let place = self.path.parent().unwrap_or(Path::new("")).join(file);
+        std::path::absolute(&place).unwrap_or(place)
+    }
+
     /// Returns the text of a file that the project names.
     pub fn text(&self, file: &Path) -> Option<&str> {
         self.contents.get(file).map(String::as_str)
@@ -329,10 +469,13 @@ impl OpenProject {
 }
 
 fn read(path: &Path) -> Result<String, ProjectError> {
-    fs::read_to_string(path).map_err(|source| ProjectError::Read {
+    let bytes = fs::read(path).map_err(|source| ProjectError::Read {
         path: path.to_path_buf(),
         source,
-    })
+    })?;
+    // ESO's rule books are in Latin-1 here and there; only their comments are touched by that.
+    Ok(String::from_utf8(bytes)
+        .unwrap_or_else(|error| error.into_bytes().iter().map(|byte| char::from(*byte)).collect()))
 }
 
 #[cfg(test)]

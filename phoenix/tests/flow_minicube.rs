@@ -62,7 +62,7 @@ fn seal(folder: &Path, products: Vec<(Product, String)>, preview: (String, Vec<u
             .map(|finding| finding.to_string())
             .collect();
         assert_eq!(errors, Vec::<String>::new(), "{name}");
-        let digest = format!("sha256:{}", digest::sha256_of_file(&path).expect("a digest")).into();
+        let digest = digest::content_of_file(&path).expect("a digest");
         let size_bytes = path.metadata().expect("metadata").len();
         match &mut sealed {
             None => {
@@ -93,7 +93,7 @@ fn seal(folder: &Path, products: Vec<(Product, String)>, preview: (String, Vec<u
         name: preview.0,
         location: path.display().to_string(),
         category: "ANCILLARY.PREVIEW".into(),
-        digest: format!("sha256:{}", digest::sha256_of_bytes(&preview.1)).into(),
+        digest: digest::content_of_bytes(&preview.1),
         size_bytes: preview.1.len() as u64,
     });
     sealed

@@ -111,12 +111,11 @@ pub fn master_name(header: &Header, digest: &Digest) -> Result<String, NameError
     hasher.update(b"/");
     hasher.update(data_md5(header).unwrap_or(digest.as_str()).as_bytes());
     let mark = hasher.finish().0;
-    let mark: String = mark
+    let digits = mark
         .as_str()
-        .trim_start_matches("sha256:")
-        .chars()
-        .take(MARK_DIGITS)
-        .collect();
+        .split_once(':')
+        .map_or(mark.as_str(), |(_, digits)| digits);
+    let mark: String = digits.chars().take(MARK_DIGITS).collect();
     let begin = format!("M.{instrument}.{}", clean(&time));
     let room = NAME_LIMIT.saturating_sub(begin.len() + MARK_DIGITS + "__.fits".len());
     let category: String = category.chars().take(room).collect();

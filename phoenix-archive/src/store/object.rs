@@ -1,6 +1,5 @@
 //! Reading and listing.
 
-use std::fmt::Write as _;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,7 +10,6 @@ use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path as ObjectPath;
 use object_store::{GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt, WriteMultipart};
 use phoenix_core::id::Digest;
-use sha2::{Digest as _, Sha256};
 
 use super::error::sort;
 use super::{StoreError, StoreLayout};
@@ -272,23 +270,18 @@ impl Store {
 /// A digest that grows with the stream.
 #[derive(Default)]
 pub(crate) struct Hasher {
-    sha: Sha256,
+    content: blake3::Hasher,
     size_bytes: u64,
 }
 
 impl Hasher {
     pub(crate) fn update(&mut self, bytes: &[u8]) {
-        self.sha.update(bytes);
+        self.content.update(bytes);
         self.size_bytes += bytes.len() as u64;
     }
 
     pub(crate) fn finish(self) -> (Digest, u64) {
-        let mut text = String::with_capacity(71);
-        text.push_str("sha256:");
-        for byte in self.sha.finalize() {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{byte:02x}");
-        }
+        let text = format!("blake3:{}", self.content.finalize().to_hex());
         (text.into(), self.size_bytes)
     }
 }

@@ -1,7 +1,5 @@
 //! The run that both recipes share: exposures to a cube and its images, streamed slab by slab.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use ndarray::Array2;
 use phoenix_core::caveat::Caveat;
 use phoenix_core::header::Header;
@@ -93,15 +91,15 @@ struct Collected {
 
 impl Job<'_> {
     fn run(&self, out: &mut dyn ProductSink, caveats: Vec<Caveat>) -> Result<Outcome, RecipeError> {
-        let saturated = self.count_saturated()?;
+        self.check_columns()?;
         let n_rows: u64 = self.placed.exposures.iter().map(|exposure| exposure.rows.len()).sum();
         let mut figures = vec![
             ("exposures".to_owned(), self.placed.exposures.len() as f64),
             ("input_pixels".to_owned(), n_rows as f64),
-            ("saturated_pixels".to_owned(), saturated as f64),
         ];
-        let stats = self.cube(out, &caveats, saturated, n_rows)?;
+        let stats = self.cube(out, &caveats, n_rows)?;
         figures.extend([
+            ("saturated_pixels".to_owned(), stats.saturated as f64),
             ("rejected_pixels".to_owned(), stats.rejected as f64),
             ("cosmic_pixels_in".to_owned(), stats.cosmic_in as f64),
             ("cosmic_pixels".to_owned(), stats.cosmic_out as f64),
@@ -113,13 +111,7 @@ impl Job<'_> {
         Ok(Outcome { caveats, figures })
     }
 
-    fn cube(
-        &self,
-        out: &mut dyn ProductSink,
-        caveats: &[Caveat],
-        saturated: u64,
-        n_rows: u64,
-    ) -> Result<StackStats, RecipeError> {
+    fn cube(&self, out: &mut dyn ProductSink, caveats: &[Caveat], n_rows: u64) -> Result<StackStats, RecipeError> {
         let ctx = self.ctx;
         let keep_going = || !ctx.cancel.is_cancelled();
         let scanned = |done: usize, of: usize| ctx.progress("read coordinates", done as u64, of as u64);
@@ -164,7 +156,7 @@ impl Job<'_> {
             on_tile: &resampled,
         };
         let collected = self.stream(&stack, writer.as_mut(), &hooks)?;
-        self.set_quality(&mut header, &collected, &grid, saturated);
+        self.set_quality(&mut header, &collected, &grid);
         // The pipeline's header says nothing about covariance, and its numbers are to be had at its cost.
         if self.params.numerics == NumericsChoice::Phoenix {
             self.set_covariance(&mut header, &stack)?;
@@ -251,14 +243,14 @@ impl Job<'_> {
         header
     }
 
-    fn set_quality(&self, header: &mut Header, collected: &Collected, grid: &CubeGrid, saturated: u64) {
+    fn set_quality(&self, header: &mut Header, collected: &Collected, grid: &CubeGrid) {
         let root = self.flavour.quality;
         if self.flavour.has_sources {
             quality::set_sources(header, &collected.middle, grid, most_sources(grid));
         }
         header.set(
             format!("{root}.NSATURATED"),
-            saturated as i64,
+            collected.stats.saturated as i64,
             "Number of saturated pixels in the input",
         );
         header.set(
@@ -363,28 +355,20 @@ impl Job<'_> {
         wcs::linear_part(&first.header).map(|cd| spatial_scale(&cd))
     }
 
-    /// Looks at every table once: one without any value is an error, saturated pixels are counted.
-    fn count_saturated(&self) -> Result<u64, RecipeError> {
-        use rayon::prelude::*;
-        let (files, done) = (&self.inputs.exposures, AtomicU64::new(0));
-        files
-            .par_iter()
-            .map(|file| {
-                if self.ctx.cancel.is_cancelled() {
-                    return Err(RecipeError::Stopped);
-                }
-                if let Some(column) = file.table.empty_column().map_err(in_file(&file.frame))? {
-                    return Err(RecipeError::Frame {
-                        frame: file.frame.id.clone(),
-                        reason: format!("column {column} holds no finite value"),
-                    });
-                }
-                let n = file.table.count_saturated().map_err(in_file(&file.frame))?;
-                let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-                self.ctx.progress("count saturated pixels", done, files.len() as u64);
-                Ok(n)
-            })
-            .try_reduce(|| 0, |a, b| Ok(a + b))
+    /// Refuses a table without any value; of the others no more is read than the first pages.
+    fn check_columns(&self) -> Result<(), RecipeError> {
+        for file in &self.inputs.exposures {
+            if self.ctx.cancel.is_cancelled() {
+                return Err(RecipeError::Stopped);
+            }
+            if let Some(column) = file.table.empty_column().map_err(in_file(&file.frame))? {
+                return Err(RecipeError::Frame {
+                    frame: file.frame.id.clone(),
+                    reason: format!("column {column} holds no finite value"),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Tells a kernel's error with the frame's name.

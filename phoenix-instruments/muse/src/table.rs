@@ -3,7 +3,6 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use phoenix_core::dq;
 use phoenix_core::frame::FrameRef;
 use phoenix_core::traits::{ColumnSource, FrameReader, HduInfo, HduKind, ReadError, RecipeError};
 use phoenix_kernels::SourceError;
@@ -11,7 +10,7 @@ use phoenix_kernels::ifu::{Columns, CoordinateState, PixelRows, RowBuffers};
 use phoenix_kit::units;
 
 /// Rows that one pass over a single column reads at once.
-const CHUNK: usize = 1 << 18;
+const CHUNK: usize = 1 << 14;
 
 /// The columns that every table has. Source: ESO MUSE pipeline 2.8.7, data format of pixel tables.
 const REQUIRED: [&str; 7] = ["xpos", "ypos", "lambda", "data", "dq", "stat", "origin"];
@@ -116,23 +115,6 @@ impl PixelTableFile {
             }
         }
         Ok(None)
-    }
-
-    /// Counts the rows whose raw pixel was saturated.
-    ///
-    /// # Errors
-    /// If the table cannot be read.
-    pub fn count_saturated(&self) -> Result<u64, ReadError> {
-        let mut buffer = vec![0_i32; CHUNK.min(self.n_rows as usize)];
-        let (mut first, mut n) = (0, 0);
-        while first < self.n_rows {
-            let length = (self.n_rows - first).min(CHUNK as u64) as usize;
-            let window = &mut buffer[..length];
-            self.columns[4].read_i32(first, window)?;
-            n += window.iter().filter(|bits| **bits as u32 & dq::SATURATED != 0).count() as u64;
-            first += length as u64;
-        }
-        Ok(n)
     }
 }
 

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 pub(super) const MAGIC: &[u8; 8] = b"PHXFRAME";
 pub(super) const VERSION: u32 = 1;
+/// The length of a content digest as text.
+pub(super) const DIGEST_BYTES: usize = 71;
 /// No head comes near this.
 pub(super) const MAX_HEAD_BYTES: u32 = 16 << 20;
 
@@ -42,5 +44,5 @@ pub(super) struct Head {
 pub(super) struct Section {
     pub(super) name: String,
     pub(super) bytes: u64,
-    pub(super) sha256: String,
+    pub(super) digest: String,
 }

@@ -6,16 +6,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use phoenix_core::header::Key;
+use phoenix_core::id::Digest;
 use phoenix_core::rule_instrument::{DraftFrames, Policy};
 use phoenix_core::rules::eval::Operand;
 use phoenix_core::rules::table::ColumnStore;
 
 use super::error::CatalogueError;
-use super::head::{FALSE, Head, MAGIC, MAX_HEAD_BYTES, NUMBER, SECTIONS, Section, TEXT, TRUE, VERSION};
-use crate::digest::{Sha256Stream, sha256_of_bytes};
-
-/// The digest in the file, as 64 hexadecimal digits.
-const DIGEST_BYTES: usize = 64;
+use super::head::{DIGEST_BYTES, FALSE, Head, MAGIC, MAX_HEAD_BYTES, NUMBER, SECTIONS, Section, TEXT, TRUE, VERSION};
+use crate::digest::content_of_bytes;
 
 /// A catalogue being read from begin to end.
 struct Reader<'p> {
@@ -74,12 +72,12 @@ pub fn read_catalogue(path: &Path, policy: Arc<Policy>) -> Result<DraftFrames, C
 ///
 /// # Errors
 /// `Io`; `Damaged`; `Version`.
-pub fn catalogue_digest(path: &Path) -> Result<String, CatalogueError> {
+pub fn catalogue_digest(path: &Path) -> Result<Digest, CatalogueError> {
     Reader::open(path).map(|(_, _, digest)| digest)
 }
 
 impl<'p> Reader<'p> {
-    fn open(path: &'p Path) -> Result<(Self, Head, String), CatalogueError> {
+    fn open(path: &'p Path) -> Result<(Self, Head, Digest), CatalogueError> {
         let mut file = File::open(path).map_err(CatalogueError::io(path, "open"))?;
         let len = file.metadata().map_err(CatalogueError::io(path, "open"))?.len();
         let damaged = |reason: &str| CatalogueError::damaged(path, reason);
@@ -107,10 +105,10 @@ impl<'p> Reader<'p> {
         file.read_exact(start.split_at_mut(16).1)
             .and_then(|()| file.read_exact(&mut digest))
             .map_err(CatalogueError::io(path, "read"))?;
-        let mut own = Sha256Stream::default();
+        let mut own = ContentStream::default();
         own.update(&start);
         let own = own.finish();
-        if own.as_bytes() != digest {
+        if own.as_str().as_bytes() != digest {
             return Err(damaged("the head is not what was written"));
         }
         let mut head: Head = serde_json::from_slice(start.split_at(16).1)
@@ -148,7 +146,7 @@ impl<'p> Reader<'p> {
         self.file
             .read_exact(bytes)
             .map_err(CatalogueError::io(self.path, "read"))?;
-        if sha256_of_bytes(bytes) != section.sha256 {
+        if content_of_bytes(bytes).as_str() != section.digest {
             return Err(self.damaged(format!("section {} is not what was written", section.name)));
         }
         Ok(numbers)

@@ -2,14 +2,16 @@
 
 use std::borrow::Cow;
 use std::io::{BufWriter, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use phoenix_core::id::Digest;
 use phoenix_core::rule_instrument::DraftFrames;
 use phoenix_core::rules::eval::Operand;
 
 use super::error::CatalogueError;
 use super::head::{FALSE, Head, MAGIC, NUMBER, SECTIONS, Section, TEXT, TRUE, VERSION};
-use crate::digest::{Sha256Stream, sha256_of_bytes};
+use crate::digest::content_of_bytes;
 
 /// Writes the frames of one instrument and returns the digest of the content.
 ///
@@ -19,7 +21,7 @@ use crate::digest::{Sha256Stream, sha256_of_bytes};
 ///
 /// # Errors
 /// `Io`.
-pub fn write_catalogue(path: &Path, frames: &DraftFrames) -> Result<String, CatalogueError> {
+pub fn write_catalogue(path: &Path, frames: &DraftFrames) -> Result<Digest, CatalogueError> {
     let stored = frames.store();
     let columns = &stored.columns;
     let (mut kinds, mut numbers, mut texts, mut text_ends) = (Vec::new(), Vec::new(), String::new(), Vec::new());
@@ -61,7 +63,7 @@ pub fn write_catalogue(path: &Path, frames: &DraftFrames) -> Result<String, Cata
             .map(|(name, bytes)| Section {
                 name: name.to_owned(),
                 bytes: bytes.len() as u64,
-                sha256: sha256_of_bytes(bytes),
+                digest: content_of_bytes(bytes).to_string(),
             })
             .collect(),
     };
@@ -70,17 +72,20 @@ pub fn write_catalogue(path: &Path, frames: &DraftFrames) -> Result<String, Cata
     start.extend(VERSION.to_le_bytes());
     start.extend((head.len() as u32).to_le_bytes());
     start.extend(head);
-    let mut digest = Sha256Stream::default();
+    let mut digest = ContentStream::default();
     digest.update(&start);
     let digest = digest.finish();
-    save(path, &start, &digest, &parts).map_err(CatalogueError::io(path, "write"))?;
+    save(path, &start, digest.as_str(), &parts).map_err(CatalogueError::io(path, "write"))?;
     Ok(digest)
 }
 
 fn save(path: &Path, start: &[u8], digest: &str, parts: &[Cow<'_, [u8]>]) -> std::io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
-    let file = tempfile::Builder::new().prefix(".catalogue-").tempfile_in(folder)?;
+    let file = tempfile::Builder::new()
+        .prefix(".catalogue-")
+        .permissions(std::fs::Permissions::from_mode(0o666))
+        .tempfile_in(folder)?;
     let mut writer = BufWriter::with_capacity(1 << 20, file.as_file());
     writer.write_all(start)?;
     writer.write_all(digest.as_bytes())?;

@@ -108,6 +108,5 @@ pub(super) fn committed(folder: &Path, record: &Record, directory: &Path) -> io:
 }
 
 fn is_intact(folder: &Path, beside: &Beside) -> bool {
-    digest::sha256_of_file(folder.join(&beside.product))
-        .is_ok_and(|hex| beside.digest.as_str() == format!("sha256:{hex}"))
+    digest::content_of_file(folder.join(&beside.product)).is_ok_and(|digest| digest == beside.digest)
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use phoenix_core::header::Header;
-use phoenix_core::id::{Digest, Tag};
+use phoenix_core::id::Tag;
 use phoenix_core::product::Product;
 use phoenix_core::provenance::Record;
 use phoenix_core::traits::{CubeLayout, SinkError, SlabWriter};
@@ -159,11 +159,11 @@ impl Staging {
                     .map_err(|source| system(&name, &place, source))?
                     .len(),
             };
-            let hex = digest::sha256_of_file(&place).map_err(|source| system(&name, &place, source))?;
+            let digest = digest::content_of_file(&place).map_err(|source| system(&name, &place, source))?;
             let beside = Beside {
                 product: name.clone(),
                 tag,
-                digest: Digest::from(format!("sha256:{hex}")),
+                digest,
                 size_bytes,
                 place: place_in_job,
                 provenance: relocatable.clone(),

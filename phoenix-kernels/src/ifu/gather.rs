@@ -36,8 +36,13 @@ pub const ALONG_X: u8 = 1 << 4;
 /// Slices run along y.
 pub const ALONG_Y: u8 = 1 << 5;
 
+/// The raw pixel of the row was saturated.
+pub const CAME_SATURATED: u8 = 1 << 6;
+
 /// Quality bit of a cosmic ray.
 const COSMIC_RAY: i32 = 1 << 5;
+/// Quality bit of a saturated pixel.
+const SATURATED: i32 = 1 << 12;
 /// Rows placed at once.
 const UNIT_ROWS: u64 = 1 << 15;
 
@@ -90,13 +95,15 @@ impl Cells {
     }
 }
 
-/// Numbers of rows that were left out on the way.
+/// Numbers of rows that were left out on the way or are to be known of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct GatherCounts {
     /// Value, variance or position not finite.
     pub not_finite: u64,
     /// Outside the grid.
     pub outside: u64,
+    /// Raw pixel saturated; such a row is left out only if it is one of the others as well.
+    pub saturated: u64,
 }
 
 /// What a gathering needs to know beside the exposures.
@@ -239,10 +246,12 @@ impl<M: Math> GatherRequest<M> {
                     &rows.x[part.clone()],
                     &rows.y[part.clone()],
                 ],
+                bits: &rows.bits[part.clone()],
             };
-            let [not_finite, outside] = keys(&request, &place, &mut rows.key[part.clone()]);
+            let [not_finite, outside, saturated] = keys(&request, &place, &mut rows.key[part.clone()]);
             counts.not_finite += u64::from(not_finite);
             counts.outside += u64::from(outside);
+            counts.saturated += u64::from(saturated);
             let offsets = &mut cells.offsets[1..];
             for key in &rows.key[part] {
                 offsets[*key as usize] += 1;
@@ -398,7 +407,8 @@ fn quality(exposure: &Exposure<'_>, dq: &[i32], bits: &mut [u8]) {
         let good = if *dq == 0 { GOOD | SAMPLE } else { 0 };
         let flagged = if *dq == COSMIC_RAY { SAMPLE } else { 0 };
         let came = if *dq & COSMIC_RAY == 0 { 0 } else { CAME_FLAGGED };
-        *bits = direction | good | flagged | came;
+        let saturated = if *dq & SATURATED == 0 { 0 } else { CAME_SATURATED };
+        *bits = direction | good | flagged | came | saturated;
     }
 }
 
@@ -422,11 +432,12 @@ struct Placement<'a> {
     plane: &'a [i32],
     /// All that must be finite.
     values: [&'a [f32]; 4],
+    bits: &'a [u8],
 }
 
-/// Numbers the cells of rows; returns how many rows were not finite, and outside.
+/// Numbers the cells of rows; returns how many rows were not finite, outside, and saturated.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-fn keys(request: &KeyRequest, place: &Placement<'_>, out: &mut [u32]) -> [u32; 2] {
+fn keys(request: &KeyRequest, place: &Placement<'_>, out: &mut [u32]) -> [u32; 3] {
     let n = out.len();
     let (i, j, plane) = (&place.cells[0][..n], &place.cells[1][..n], &place.plane[..n]);
     let [data, stat, x, y] = place.values.map(|values| &values[..n]);
@@ -434,7 +445,8 @@ fn keys(request: &KeyRequest, place: &Placement<'_>, out: &mut [u32]) -> [u32; 2
     let [first, width] = request.window;
     let [from, to] = request.counted;
     let (ny, drops) = (last_j + 1, request.drops);
-    let mut counts = [0_u32; 2];
+    let bits = &place.bits[..n];
+    let mut counts = [0_u32; 3];
     for k in 0..n {
         // A sum of zeros times the values is no number if one of them is none.
         let finite = data[k] * 0.0 + stat[k] * 0.0 + x[k] * 0.0 + y[k] * 0.0 == 0.0;
@@ -443,6 +455,7 @@ fn keys(request: &KeyRequest, place: &Placement<'_>, out: &mut [u32]) -> [u32; 2
         let is_counted = (l >= from) & (l < to);
         counts[0] += u32::from(drops & is_counted & !finite);
         counts[1] += u32::from(is_counted & finite & !inside);
+        counts[2] += u32::from(is_counted & (bits[k] & CAME_SATURATED != 0));
         let key = (ci * ny + cj).cast_unsigned() * width.cast_unsigned() + (l - first).cast_unsigned();
         out[k] = if drops & !(finite & inside) {
             request.dropped
@@ -451,6 +464,25 @@ fn keys(request: &KeyRequest, place: &Placement<'_>, out: &mut [u32]) -> [u32; 2
         };
     }
     counts
+}
+
+/// How many rows before it is written the place of a row is asked for.
+const AHEAD: usize = 32;
+
+/// Asks the processor for the line of `values[at]`; a hint without effect on results.
+#[inline(always)]
+fn prefetch<T>(values: &[T], at: usize) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        // SAFETY: a prefetch reads nothing and faults on no address.
+        unsafe {
+            std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(
+                values.as_ptr().wrapping_add(at).cast::<i8>(),
+            );
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (values, at);
 }
 
 /// Brings rows into the order of their cells; `cells.offsets` holds the number of rows of each cell one place behind
@@ -475,10 +507,14 @@ fn scatter(rows: &Rows, segments: &[(usize, Option<f32>)], cells: &mut Cells) {
         bits.resize(rows.n, 0);
         sample.resize(rows.n + PADDING, 0.0);
     }
+    let keys = &rows.key[..rows.n];
     ids.resize(rows.ids.len(), RowId::default());
     let mut first = 0;
     for (end, weight) in segments {
         for k in first..*end {
+            if let Some(key) = keys.get(k + AHEAD) {
+                prefetch(records, offsets[*key as usize] as usize);
+            }
             let at = &mut offsets[rows.key[k] as usize];
             let to = *at as usize;
             *at += 1;
@@ -494,11 +530,6 @@ fn scatter(rows: &Rows, segments: &[(usize, Option<f32>)], cells: &mut Cells) {
             if let Some(id) = rows.ids.get(k) {
                 ids[to] = *id;
             }
-            sample[to] = if rows.bits[k] & SAMPLE == 0 {
-                f32::NAN
-            } else {
-                rows.data[k]
-            };
         }
         first = *end;
     }
@@ -508,6 +539,9 @@ fn scatter(rows: &Rows, segments: &[(usize, Option<f32>)], cells: &mut Cells) {
     offsets[0] = 0;
     offsets.truncate(n + 1);
     let kept = offsets[n] as usize;
+    for ((value, record), bits) in sample.iter_mut().zip(&records[..kept]).zip(&bits[..]) {
+        *value = if bits & SAMPLE == 0 { f32::NAN } else { record.data };
+    }
     for value in &mut sample[kept..kept + PADDING] {
         *value = f32::NAN;
     }

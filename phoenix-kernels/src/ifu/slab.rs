@@ -47,6 +47,8 @@ pub struct StackStats {
     pub rejected: u64,
     /// Rows that took part in the resampling.
     pub used: u64,
+    /// Rows inside the planes of the grid whose raw pixel was saturated.
+    pub saturated: u64,
     /// Rows left out because value, variance or position was not finite.
     pub not_finite: u64,
     /// Rows outside the grid: dropped in `Phoenix`, put into border cells in `Eso`.
@@ -63,6 +65,7 @@ impl StackStats {
         self.cosmic_out += other.cosmic_out;
         self.rejected += other.rejected;
         self.used += other.used;
+        self.saturated += other.saturated;
         self.not_finite += other.not_finite;
         self.outside += other.outside;
         self.finite_voxels += other.finite_voxels;

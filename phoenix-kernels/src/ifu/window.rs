@@ -81,6 +81,7 @@ impl Worker {
         self.stats = StackStats {
             not_finite: counts.not_finite,
             outside: counts.outside,
+            saturated: counts.saturated,
             ..StackStats::default()
         };
         if has_test {

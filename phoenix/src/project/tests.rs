@@ -80,7 +80,7 @@ fn the_digest_follows_what_decides_the_products_and_nothing_else() -> Result<(),
         Ok(OpenProject::open(&place)?.digest.to_string())
     };
     let first = digest(TEXT)?;
-    assert!(first.starts_with("sha256:"));
+    assert!(first.starts_with("blake3:"));
     let same = [
         format!("# a remark\n{TEXT}"),
         TEXT.replace("/opt/esorex/bin/esorex", "esorex"),
