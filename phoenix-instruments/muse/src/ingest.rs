@@ -25,8 +25,11 @@ impl Delivery {
         })
     }
 
-    /// Tells how a product is delivered: cubes only, images go along as companions.
+    /// Tells how a product is delivered: certified masters as they are, cubes with their images as companions.
     pub fn spec(&self, tag: &Tag, header: &Header) -> Option<DeliverySpec> {
+        if let Some(master) = self.book.master(tag) {
+            return Some(master);
+        }
         if tag.as_str() != "DATACUBE_FINAL" {
             return None;
         }

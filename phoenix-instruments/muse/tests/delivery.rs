@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use phoenix_core::header::Header;
 use phoenix_core::product::{Companion, SealedProduct};
 use phoenix_core::traits::{
-    IngestCapability, IngestError, IngestOptions, IngestReceipt, IngestStatus, Ingestor, Instrument,
+    DeliveryForm, IngestCapability, IngestError, IngestOptions, IngestReceipt, IngestStatus, Ingestor, Instrument,
 };
 use phoenix_muse::instrument;
 
@@ -95,6 +95,30 @@ fn names_and_constants_follow_from_kind_and_mode() {
     assert_eq!(code(4, "OBJECT").companions[0].name_code, "MU_SIMC");
     assert_eq!(code(4, "OBJECT").keywords["SPEC_RES"], 3027.0);
     assert_eq!(muse.delivery(&"IMAGE_FOV".into(), &header(4, "OBJECT")), None);
+}
+
+#[test]
+fn every_master_that_has_a_window_in_time_is_kept_for_later_nights() {
+    let muse = instrument().unwrap();
+    for task in muse.outlined() {
+        for tag in &muse.outline(&task).unwrap().outputs {
+            let form = muse.delivery(tag, &header(1, "OBJECT")).map(|spec| spec.form);
+            let is_master = matches!(
+                tag.as_str(),
+                "MASTER_BIAS"
+                    | "MASTER_DARK"
+                    | "MASTER_FLAT"
+                    | "TRACE_TABLE"
+                    | "WAVECAL_TABLE"
+                    | "LSF_PROFILE"
+                    | "TWILIGHT_CUBE"
+                    | "STD_RESPONSE"
+                    | "STD_TELLURIC"
+                    | "ASTROMETRY_WCS"
+            );
+            assert_eq!(form == Some(DeliveryForm::Master), is_master, "{task}: {tag}");
+        }
+    }
 }
 
 #[test]
