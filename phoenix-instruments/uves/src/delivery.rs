@@ -7,13 +7,17 @@ use phoenix_kit::delivery::{DeliveryBook, fill};
 use phoenix_kit::policy::Policy;
 use phoenix_kit::spectra;
 
-/// Resolving power times slit width in arcsec, of the blue and of the red arm. Source: UVES User Manual, quoted from
-/// memory: to be compared with the manual before a release.
+/// Resolving power times slit width in arcsec, of the blue and of the red arm.
+///
+/// Source: the description of the UVES pipeline 6.1.8 gives about 40,000 for a slit of 1 arcsec in either arm. The exact
+/// figures are quoted from memory of the UVES User Manual: to be compared with it before a release.
 const SLIT_PRODUCT: [f64; 2] = [41_400.0, 38_700.0];
-/// The narrowest slits that gain resolution. Source: maximal resolving powers 80,000 and 110,000, ibid.
-const NARROWEST_ARCSEC: [f64; 2] = [0.52, 0.35];
-/// Entrance widths of the image slicers in arcsec by their number. Source: UVES User Manual, quoted from memory: to be
-/// compared with the manual before a release.
+/// Highest resolving power of either arm, sampled by two pixels: narrower slits gain nothing.
+///
+/// Source: description of the UVES pipeline 6.1.8.
+const HIGHEST_POWER: [f64; 2] = [80_000.0, 110_000.0];
+/// Entrance widths of the image slicers in arcsec by their number. Source: quoted from memory of the UVES User Manual; no
+/// public text at hand confirms them: to be compared with the manual before a release.
 const SLICERS_ARCSEC: [f64; 3] = [0.68, 0.44, 0.30];
 
 /// Kinds of science frame, with which the recipe begins its products' names. Source: recipe help of `uves_obs_scired` 6.1.8.
@@ -34,7 +38,7 @@ pub(crate) fn spec(book: &DeliveryBook, tag: &Tag, header: &Header) -> Option<De
     fill(&mut spec, "chip", chip);
     let arm = usize::from(chip != "BLUE");
     if let Some(width_arcsec) = width_arcsec(header, arm) {
-        let power = SLIT_PRODUCT[arm] / width_arcsec.max(NARROWEST_ARCSEC[arm]);
+        let power = (SLIT_PRODUCT[arm] / width_arcsec).min(HIGHEST_POWER[arm]);
         spec.keywords.insert("APERTURE".into(), (width_arcsec / 3600.0).into());
         spec.keywords.insert("SPEC_RES".into(), power.round().into());
     }
