@@ -18,6 +18,22 @@ pub struct Book {
 }
 
 impl Book {
+    /// Reads a book.
+    ///
+    /// # Panics
+    /// If the text is no rule book.
+    #[expect(clippy::panic, reason = "a test cannot go on without its rules")]
+    pub fn parse(name: &str, text: &str, class_key: &'static str) -> Self {
+        match RuleBook::parse(text) {
+            Ok(rules) => Self {
+                name: name.to_owned(),
+                rules,
+                class_key,
+            },
+            Err(error) => panic!("{name}: {error}"),
+        }
+    }
+
     /// Returns the class of a frame; `None` if no rule named one.
     pub fn class(&self, header: &Header) -> Option<String> {
         let key = self.rules.keys().id(&Key::new(self.class_key))?;
@@ -182,6 +198,16 @@ fn fits(pattern: &str, text: &str) -> bool {
 }
 
 impl Exception {
+    /// Returns an exception for `DPR.CATG`, `DPR.TYPE`, `DPR.TECH`, with the reason.
+    pub const fn new(category: &'static str, kind: &'static str, technique: &'static str, why: &'static str) -> Self {
+        Self {
+            category,
+            kind,
+            technique,
+            why,
+        }
+    }
+
     fn covers(&self, kind: &Kind) -> bool {
         fits(self.category, &kind.category) && fits(self.kind, &kind.kind) && fits(self.technique, &kind.technique)
     }

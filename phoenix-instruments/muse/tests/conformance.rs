@@ -13,12 +13,16 @@ mod support;
 use phoenix_core::frame::{ClassifiedFrame, Frame, FrameRef};
 use phoenix_core::id::TaskId;
 use phoenix_core::product::Product;
+use phoenix_core::rules::Validity;
 use phoenix_core::traits::{Instrument, Selection};
-use phoenix_muse::{Muse, instrument};
+use phoenix_muse::{Muse, instrument, kinds};
 use phoenix_sim::night::{self, Content};
 use phoenix_testkit::conformance::{self, RecipeFixture};
 use phoenix_testkit::fake::FakeReader;
+use phoenix_testkit::matrix;
 use serde_json::json;
+
+const VALIDITY: &str = include_str!("../rules/validity.toml");
 
 fn products() -> Vec<Product> {
     let files = night::demo(1).files.into_iter();
@@ -61,6 +65,17 @@ fn selection_and_association_keep_their_contracts() {
     let selected = muse.selector().select(&members, &Selection::new()).unwrap();
     assert_eq!(selected.datasets.len(), 2, "{:?}", selected.left_out);
     conformance::associator(&muse, &selected.datasets, &members).assert_clean();
+}
+
+#[test]
+fn the_rules_tell_their_sources_and_the_linter_finds_no_error() {
+    conformance::rules("MUSE", kinds::RULES, VALIDITY).assert_clean();
+}
+
+#[test]
+fn every_calibration_has_its_tasks_levels_and_makers() {
+    let validity = Validity::parse(VALIDITY).unwrap();
+    insta::assert_yaml_snapshot!(matrix::matrix(&instrument().unwrap(), &validity).unwrap());
 }
 
 #[test]

@@ -4,15 +4,10 @@
 
 use std::sync::Arc;
 
-use phoenix_core::dataset::Severity;
 use phoenix_core::engine::Engine;
 use phoenix_core::frame::Frame;
 use phoenix_core::header::Value;
 use phoenix_core::plan::{Plan, Readiness};
-use phoenix_core::rules::ast::Item;
-use phoenix_core::rules::check::check;
-use phoenix_core::rules::dic::Dictionary;
-use phoenix_core::rules::{RuleBook, Validity};
 use phoenix_core::traits::{Instrument, Selection};
 use phoenix_muse::{instrument, kinds};
 use phoenix_testkit::books;
@@ -140,29 +135,6 @@ fn nothing_is_given_to_a_recipe_twice() {
         for (n, input) in job.inputs.iter().enumerate() {
             assert!(!job.inputs[..n].contains(input), "{}: {input:?}", job.id);
         }
-    }
-}
-
-#[test]
-fn the_linter_finds_no_error_in_the_rules_and_every_rule_tells_its_source() {
-    let book = RuleBook::parse(kinds::RULES).unwrap();
-    let validity = Validity::parse(include_str!("../rules/validity.toml")).unwrap();
-    let checked = check(&book, &validity, "MUSE", &Dictionary::default());
-    let errors: Vec<String> = checked
-        .findings
-        .iter()
-        .filter(|finding| finding.severity == Severity::Error)
-        .map(ToString::to_string)
-        .collect();
-    assert_eq!(errors, Vec::<String>::new());
-    for item in &book.text().items {
-        let (comments, place) = match item {
-            Item::If(rule) => (&rule.comments, rule.place),
-            Item::Execute(rule) => (&rule.comments, rule.place),
-            Item::Action(rule) => (&rule.comments, rule.place),
-        };
-        let has_source = comments.iter().any(|comment| comment.trim().starts_with("source:"));
-        assert!(has_source, "rule at {place} tells no source");
     }
 }
 

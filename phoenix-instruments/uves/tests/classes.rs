@@ -3,53 +3,38 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed step is a failed test")]
 
 use phoenix_core::header::{Header, Value};
-use phoenix_core::rules::RuleBook;
 use phoenix_testkit::books::{self, Book, Choice, Exception, optional};
-use phoenix_testkit::peers;
-
-const fn exception(
-    category: &'static str,
-    kind: &'static str,
-    technique: &'static str,
-    why: &'static str,
-) -> Exception {
-    Exception {
-        category,
-        kind,
-        technique,
-        why,
-    }
-}
+use phoenix_testkit::eso;
 
 /// Where we differ on purpose; the list of ADR 0004.
 const EXCEPTIONS: [Exception; 12] = [
-    exception("TEST", "*", "*", "one class for all tests: nobody works on them"),
-    exception("test", "*", "*", "a spelling of the laboratory, no class"),
-    exception("IGNOREME", "*", "*", "a mark of the laboratory, no class"),
-    exception("ACQUISITION", "SLIT", "IMAGE", "one class for all acquisition images"),
-    exception(
+    Exception::new("TEST", "*", "*", "one class for all tests: nobody works on them"),
+    Exception::new("test", "*", "*", "a spelling of the laboratory, no class"),
+    Exception::new("IGNOREME", "*", "*", "a mark of the laboratory, no class"),
+    Exception::new("ACQUISITION", "SLIT", "IMAGE", "one class for all acquisition images"),
+    Exception::new(
         "CALIB",
         "EXTENDED",
         "ECHELLE",
         "no calibration has this type; the sloppy match of gasgano",
     ),
-    exception("CALIB", "OBJECT,EXTENDED", "FLAT,SKY", "a technique that no frame has"),
-    exception(
+    Exception::new("CALIB", "OBJECT,EXTENDED", "FLAT,SKY", "a technique that no frame has"),
+    Exception::new(
         "CALIB",
         "LAMP,SFLAT",
         "ECHELLE",
         "slit flats exist in the red arm only, whatever the slit unit",
     ),
-    exception(
+    Exception::new(
         "CALIB",
         "LAMP,IFLAT",
         "ECHELLE,ABSORPTION-CELL",
         "the class does not depend on the slit unit",
     ),
-    exception("SCIENCE", "", "ECHELLE", "a science frame without type has no class"),
-    exception("SCIENCE", "EXTENDED", "ECHELLE", "science types begin with OBJECT"),
-    exception("SCIENCE", "POINT", "ECHELLE", "science types begin with OBJECT"),
-    exception(
+    Exception::new("SCIENCE", "", "ECHELLE", "a science frame without type has no class"),
+    Exception::new("SCIENCE", "EXTENDED", "ECHELLE", "science types begin with OBJECT"),
+    Exception::new("SCIENCE", "POINT", "ECHELLE", "science types begin with OBJECT"),
+    Exception::new(
         "SCIENCE",
         "OBJECT",
         "ECHELLE*",
@@ -57,36 +42,22 @@ const EXCEPTIONS: [Exception; 12] = [
     ),
 ];
 
-fn book(name: &str, text: &str, class_key: &'static str) -> Book {
-    Book {
-        name: name.into(),
-        rules: RuleBook::parse(text).unwrap(),
-        class_key,
-    }
-}
-
 fn own() -> Book {
-    book("uves", phoenix_uves::RULES, "DO.CATG")
+    Book::parse("uves", phoenix_uves::RULES, "DO.CATG")
 }
 
-fn eso() -> Option<Vec<Book>> {
-    [
+fn theirs() -> Option<Vec<Book>> {
+    eso::rule_books(&[
         ("uves_gasgano", "DO.CATG"),
         ("uves_wkf", "REFLEX.CATG"),
         ("uves_fibre", "DO.CATG"),
-    ]
-    .into_iter()
-    .map(|(name, key)| {
-        let path = peers::data(&format!("oca/{name}.oca"))?;
-        Some(book(name, &std::fs::read_to_string(path).unwrap(), key))
-    })
-    .collect()
+    ])
 }
 
 #[test]
 fn every_combination_that_esos_rules_mention_has_esos_class() {
-    let Some(eso) = eso() else { return };
-    let kinds = eso.iter().flat_map(|book| books::kinds(book.rules.text())).collect();
+    let Some(theirs) = theirs() else { return };
+    let kinds = theirs.iter().flat_map(|book| books::kinds(book.rules.text())).collect();
     let kinds = books::with_every_technique(&kinds);
     let chips: Vec<Choice> = vec![
         vec![("DET.CHIPS", Value::from(1))],
@@ -103,7 +74,7 @@ fn every_combination_that_esos_rules_mention_has_esos_class() {
             Vec::new(),
         ],
     ];
-    let agreement = books::compare("UVES", &own(), &eso, &kinds, &axes, &EXCEPTIONS);
+    let agreement = books::compare("UVES", &own(), &theirs, &kinds, &axes, &EXCEPTIONS);
     assert!(agreement.n_headers > 10_000, "{}", agreement.n_headers);
     assert_eq!(agreement.faults, Vec::<String>::new());
 }
@@ -154,21 +125,9 @@ fn a_product_of_a_bias_is_no_bias() {
 
 #[test]
 fn real_headers_have_esos_class() {
-    let Some(eso) = eso() else { return };
-    let Some(folder) = peers::data("headers") else { return };
-    let (mut n, own) = (0, own());
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if !name.starts_with("uves_") {
-            continue;
-        }
-        let header = books::header_of_text(&std::fs::read_to_string(&path).unwrap());
-        let ours = own.class(&header);
-        let theirs: Vec<_> = eso.iter().map(|book| book.class(&header)).collect();
-        let agree = theirs.contains(&ours) && (ours.is_some() || theirs.iter().all(Option::is_none));
-        assert!(agree, "{name}: {ours:?} to us, {theirs:?} to ESO");
-        n += 1;
-    }
+    let Some(theirs) = theirs() else { return };
+    let Some(n) = eso::assert_real_headers_agree(&own(), &theirs, "uves_") else {
+        return;
+    };
     assert_eq!(n, 10);
 }

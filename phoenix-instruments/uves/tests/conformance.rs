@@ -1,19 +1,14 @@
-//! The contracts of the traits, the linter and the sources of the rules.
+//! The contracts of the traits, the linter, the sources of the rules, and the calibration plan as a document.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed step is a failed test")]
 
 mod support;
 
-use phoenix_core::dataset::Severity;
-use phoenix_core::frame::{ClassifiedFrame, Frame};
+use phoenix_core::frame::Frame;
 use phoenix_core::header::Header;
-use phoenix_core::product::Product;
-use phoenix_core::rules::ast::Item;
-use phoenix_core::rules::check::check;
-use phoenix_core::rules::dic::Dictionary;
-use phoenix_core::rules::{RuleBook, Validity};
-use phoenix_core::traits::{DeliveryForm, Grade, Instrument, Selection};
-use phoenix_testkit::conformance;
+use phoenix_core::rules::Validity;
+use phoenix_core::traits::{DeliveryForm, Instrument};
+use phoenix_testkit::{conformance, matrix};
 use phoenix_uves::{RULES, VALIDITY, instrument};
 use support::{Setting, statics};
 
@@ -26,71 +21,23 @@ fn frames() -> Vec<Frame> {
 
 #[test]
 fn selection_and_association_keep_their_contracts() {
-    let (instrument, frames) = (instrument().unwrap(), frames());
-    conformance::selector(&instrument, &frames, &Selection::new()).assert_clean();
-    let classified: Vec<ClassifiedFrame> = frames
-        .iter()
-        .filter_map(|frame| {
-            let (tag, category) = instrument.selector().classify(frame).unwrap()?;
-            Some(ClassifiedFrame {
-                frame: frame.clone(),
-                tag,
-                category,
-            })
-        })
-        .collect();
-    assert_eq!(classified.len(), frames.len());
-    let selected = instrument.selector().select(&classified, &Selection::new()).unwrap();
-    assert!(selected.datasets.len() > 3, "{:?}", selected.left_out);
-    conformance::associator(&instrument, &selected.datasets, &classified).assert_clean();
+    conformance::decisions(&instrument().unwrap(), &frames()).assert_clean();
 }
 
 #[test]
-fn the_linter_finds_no_error_in_the_rules() {
-    let (book, validity) = (RuleBook::parse(RULES).unwrap(), Validity::parse(VALIDITY).unwrap());
-    let checked = check(&book, &validity, "UVES", &Dictionary::default());
-    let errors: Vec<String> = checked
-        .findings
-        .iter()
-        .filter(|finding| finding.severity == Severity::Error)
-        .map(ToString::to_string)
-        .collect();
-    assert_eq!(errors, Vec::<String>::new());
-    assert_eq!(book.text().repairs, Vec::new());
-}
-
-#[test]
-fn every_rule_tells_its_source() {
-    let book = RuleBook::parse(RULES).unwrap();
-    for item in &book.text().items {
-        let (comments, place) = match item {
-            Item::If(rule) => (&rule.comments, rule.place),
-            Item::Execute(rule) => (&rule.comments, rule.place),
-            Item::Action(rule) => (&rule.comments, rule.place),
-        };
-        let has_source = comments.iter().any(|comment| comment.trim().starts_with("source:"));
-        assert!(has_source, "rule at {place} tells no source");
-    }
+fn the_rules_tell_their_sources_and_the_linter_finds_no_error() {
+    conformance::rules("UVES", RULES, VALIDITY).assert_clean();
 }
 
 #[test]
 fn a_product_without_quality_keywords_is_grey_and_never_green() {
-    let instrument = instrument().unwrap();
-    let product = Product {
-        tag: "FLUXCAL_SCIENCE_BLUE".into(),
-        name: "product.fits".into(),
-        header: Header::new(),
-        hdus: Vec::new(),
-    };
-    let scorer = instrument.scorer(&product.tag).unwrap();
-    let report = scorer.score(&scorer.measure(&product).unwrap(), &()).unwrap();
-    assert!(!report.scores.is_empty());
-    assert!(
-        report
-            .scores
-            .iter()
-            .all(|score| score.grade == Grade::NotScored && !score.reason.is_empty())
-    );
+    conformance::unscored(&instrument().unwrap(), "FLUXCAL_SCIENCE_BLUE").assert_clean();
+}
+
+#[test]
+fn every_calibration_has_its_tasks_levels_and_makers() {
+    let validity = Validity::parse(VALIDITY).unwrap();
+    insta::assert_yaml_snapshot!(matrix::matrix(&instrument().unwrap(), &validity).unwrap());
 }
 
 #[test]

@@ -3,46 +3,31 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed step is a failed test")]
 
 use phoenix_core::header::Value;
-use phoenix_core::rules::RuleBook;
 use phoenix_testkit::books::{self, Book, Choice, Exception, optional};
-use phoenix_testkit::peers;
-
-const fn exception(
-    category: &'static str,
-    kind: &'static str,
-    technique: &'static str,
-    why: &'static str,
-) -> Exception {
-    Exception {
-        category,
-        kind,
-        technique,
-        why,
-    }
-}
+use phoenix_testkit::eso;
 
 /// Where we differ on purpose; the list of ADR 0004.
 const EXCEPTIONS: [Exception; 5] = [
-    exception("CALIB", "BIAS", "IMAGE", "a bias is a bias whatever template took it"),
-    exception(
+    Exception::new("CALIB", "BIAS", "IMAGE", "a bias is a bias whatever template took it"),
+    Exception::new(
         "CALIB",
         "BIAS,*",
         "IMAGE",
         "a bias of the linearity template is no night's bias, though ESO's last rule says so",
     ),
-    exception(
+    Exception::new(
         "CALIB",
         "LAMP,AFC",
         "ECHELLE",
         "flexure frames are known whatever template took them",
     ),
-    exception(
+    Exception::new(
         "CALIB",
         "STD,*",
         "ECHELLE,IFU,OFFSET",
         "standards are known whatever template took them",
     ),
-    exception(
+    Exception::new(
         "SCIENCE",
         "OBJECT",
         "IMAGE",
@@ -50,21 +35,12 @@ const EXCEPTIONS: [Exception; 5] = [
     ),
 ];
 
-fn book(name: &str, text: &str) -> Book {
-    Book {
-        name: name.into(),
-        rules: RuleBook::parse(text).unwrap(),
-        class_key: "DO.CATG",
-    }
-}
-
 fn own() -> Book {
-    book("xshooter", phoenix_xshooter::RULES)
+    Book::parse("xshooter", phoenix_xshooter::RULES, "DO.CATG")
 }
 
-fn eso() -> Option<Book> {
-    let path = peers::data("oca/xshoo_gasgano.oca")?;
-    Some(book("xshoo_gasgano", &std::fs::read_to_string(path).unwrap()))
+fn theirs() -> Option<Vec<Book>> {
+    eso::rule_books(&[("xshoo_gasgano", "DO.CATG")])
 }
 
 /// All lamps on, or no lamp key at all.
@@ -97,8 +73,9 @@ fn slits() -> Vec<Choice> {
 
 #[test]
 fn every_combination_that_esos_rules_mention_has_esos_class() {
-    let Some(eso) = eso() else { return };
-    let kinds = books::with_every_technique(&books::kinds(eso.rules.text()));
+    let Some(theirs) = theirs() else { return };
+    let kinds = theirs.iter().flat_map(|book| books::kinds(book.rules.text())).collect();
+    let kinds = books::with_every_technique(&kinds);
     let axes = [
         optional("SEQ.ARM", &["UVB", "VIS", "NIR", "AGC"]),
         optional("INS.OPTI2.NAME", &["SLOT", "IFU", "PIN", "MIR"]),
@@ -106,25 +83,16 @@ fn every_combination_that_esos_rules_mention_has_esos_class() {
         slits(),
         optional("TPL.ID", &["XSHOOTER_gen_cal_Bias", "XSHOOTER_slt_acq"]),
     ];
-    let agreement = books::compare("XSHOOTER", &own(), &[eso], &kinds, &axes, &EXCEPTIONS);
+    let agreement = books::compare("XSHOOTER", &own(), &theirs, &kinds, &axes, &EXCEPTIONS);
     assert!(agreement.n_headers > 50_000, "{}", agreement.n_headers);
     assert_eq!(agreement.faults, Vec::<String>::new());
 }
 
 #[test]
 fn real_headers_have_esos_class() {
-    let Some(eso) = eso() else { return };
-    let Some(folder) = peers::data("headers") else { return };
-    let (mut n, own) = (0, own());
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if !name.starts_with("xshooter_") {
-            continue;
-        }
-        let header = books::header_of_text(&std::fs::read_to_string(&path).unwrap());
-        assert_eq!(own.class(&header), eso.class(&header), "{name}");
-        n += 1;
-    }
+    let Some(theirs) = theirs() else { return };
+    let Some(n) = eso::assert_real_headers_agree(&own(), &theirs, "xshooter_") else {
+        return;
+    };
     assert_eq!(n, 8);
 }

@@ -7,12 +7,14 @@ mod associate;
 mod ingest;
 mod qc;
 mod recipe;
+mod rules;
 mod select;
 
 pub use associate::associator;
 pub use ingest::ingestor;
 pub use qc::scorer;
 pub use recipe::{RecipeFixture, recipe};
+pub use rules::{decisions, rules, unscored};
 pub use select::selector;
 
 /// One sentence of a contract and whether it holds.

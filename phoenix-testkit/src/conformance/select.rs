@@ -8,7 +8,8 @@ use phoenix_core::traits::{Instrument, Selection};
 
 use super::Report;
 
-fn classify_all(instrument: &dyn Instrument, frames: &[Frame]) -> Result<Vec<ClassifiedFrame>, String> {
+/// Names the kinds of frames; those without one are passed over.
+pub(super) fn classify_all(instrument: &dyn Instrument, frames: &[Frame]) -> Result<Vec<ClassifiedFrame>, String> {
     let mut classified = Vec::new();
     for frame in frames {
         if let Some((tag, category)) = instrument
