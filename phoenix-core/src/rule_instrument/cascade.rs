@@ -36,7 +36,7 @@ impl Work {
 /// Every piece of work, makers before takers, and the rows that are in none though a task wanted them.
 #[derive(Debug, Default)]
 pub(crate) struct Works {
-    pub(crate) works: Vec<Work>,
+    pub(crate) list: Vec<Work>,
     rows: Vec<RowId>,
     needs: Vec<u32>,
     pub(crate) astray: Vec<(RowId, Astray)>,
@@ -67,7 +67,7 @@ type Forms = Vec<Vec<Memo<ProductForm>>>;
 pub(crate) fn works(policy: &Policy, table: &mut FrameTable, rows: &[RowId], asked: &Asked<'_>) -> Works {
     let found = group(policy, table, rows, asked);
     let mut all = Works {
-        works: Vec::with_capacity(found.groups.len()),
+        list: Vec::with_capacity(found.list.len()),
         rows: found.rows,
         needs: Vec::new(),
         astray: found.astray,
@@ -78,17 +78,17 @@ pub(crate) fn works(policy: &Policy, table: &mut FrameTable, rows: &[RowId], ask
         .iter()
         .map(|task| task.products.iter().map(|_| Memo::new(table, Vec::new())).collect())
         .collect();
-    for group in found.groups {
+    for group in found.list {
         let root = group.rows(&all.rows).first().copied().unwrap_or(RowId(u32::MAX));
         let products = made_of(policy, table, &group, root, &mut forms);
-        all.works.push(Work {
+        all.list.push(Work {
             group,
             needs: (0, 0),
             products,
             root,
         });
     }
-    let mut fresh = 0..all.works.len();
+    let mut fresh = 0..all.list.len();
     let any_night = Asked {
         night: None,
         max_combine: None,
@@ -100,7 +100,7 @@ pub(crate) fn works(policy: &Policy, table: &mut FrameTable, rows: &[RowId], ask
         let mut products = Vec::new();
         let mut makers = Vec::new();
         for n in fresh.clone() {
-            for row in all.works.get(n).into_iter().flat_map(Work::products) {
+            for row in all.list.get(n).into_iter().flat_map(Work::products) {
                 products.push(row);
                 makers.push(n as u32);
             }
@@ -109,9 +109,9 @@ pub(crate) fn works(policy: &Policy, table: &mut FrameTable, rows: &[RowId], ask
             break;
         };
         let found = group(policy, table, &products, &any_night);
-        let begin = all.works.len();
+        let begin = all.list.len();
         let shift = all.rows.len() as u32;
-        for group in found.groups {
+        for group in found.list {
             let from = all.needs.len();
             for row in group.rows(&found.rows) {
                 let maker = makers.get((row.0 - base) as usize).copied();
@@ -123,7 +123,7 @@ pub(crate) fn works(policy: &Policy, table: &mut FrameTable, rows: &[RowId], ask
             let needs = all.needs.get(from..).unwrap_or_default();
             let triggers = policy.book().triggers();
             let task = |trigger: usize| triggers.get(trigger).map(|rule| &rule.task);
-            let maker_of = |n: &u32| all.works.get(*n as usize);
+            let maker_of = |n: &u32| all.list.get(*n as usize);
             let is_own = |n: &u32| maker_of(n).is_some_and(|work| task(work.group.trigger()) == task(group.trigger()));
             let root = needs.first().and_then(maker_of).map(|work| work.root);
             let (Some(root), false) = (root, needs.iter().any(is_own)) else {
@@ -132,7 +132,7 @@ pub(crate) fn works(policy: &Policy, table: &mut FrameTable, rows: &[RowId], ask
             };
             let first = group.rows(&found.rows).first().copied().unwrap_or(root);
             let made = made_of(policy, table, &group, first, &mut forms);
-            all.works.push(Work {
+            all.list.push(Work {
                 group: Group {
                     begin: group.begin + shift,
                     end: group.end + shift,
@@ -144,7 +144,7 @@ pub(crate) fn works(policy: &Policy, table: &mut FrameTable, rows: &[RowId], ask
             });
         }
         all.rows.extend_from_slice(&found.rows);
-        fresh = begin..all.works.len();
+        fresh = begin..all.list.len();
         if fresh.is_empty() {
             break;
         }
@@ -160,15 +160,14 @@ fn made_of(policy: &Policy, table: &mut FrameTable, group: &Group, first: RowId,
     let forms = task.and_then(|task| forms.get_mut(task));
     if let (Some(rule), Some(forms), true) = (rule, forms, group.n_short == 0 && group.begin < group.end) {
         for (made, memo) in rule.products.iter().zip(forms) {
-            let form = match memo.known(table, first) {
-                Some(form) => form.clone(),
-                None => {
-                    let form = table.product_form(policy.book(), first, &made.assigns);
-                    if form.is_of_profile {
-                        memo.keep(table, first, form.clone());
-                    }
-                    form
+            let form = if let Some(form) = memo.known(table, first) {
+                form.clone()
+            } else {
+                let form = table.product_form(policy.book(), first, &made.assigns);
+                if form.is_of_profile {
+                    memo.keep(table, first, form.clone());
                 }
+                form
             };
             table.push_formed(first, &form);
         }

@@ -48,7 +48,7 @@ pub(crate) enum Astray {
 /// The groups of a table and the rows that are in none though a task wanted them.
 #[derive(Debug, Default)]
 pub(crate) struct Groups {
-    pub(crate) groups: Vec<Group>,
+    pub(crate) list: Vec<Group>,
     /// The rows of all groups.
     pub(crate) rows: Vec<RowId>,
     pub(crate) astray: Vec<(RowId, Astray)>,
@@ -228,7 +228,7 @@ fn close(
         rest = after;
         let begin = found.rows.len() as u32;
         found.rows.extend_from_slice(part);
-        found.groups.push(Group {
+        found.list.push(Group {
             trigger: u16::try_from(trigger).unwrap_or(u16::MAX),
             n_short: u16::try_from(min.saturating_sub(part.len())).unwrap_or(u16::MAX),
             begin,

@@ -68,7 +68,7 @@ impl DatasetSelector for RuleSelector {
             is_science: &|row| frame_of(row).is_some_and(|frame| frame.category == Category::Science),
         };
         let found = works(policy, &mut table, &rows, &asked);
-        let own_rows = found.works.iter().filter(|work| work.is_of_frames());
+        let own_rows = found.list.iter().filter(|work| work.is_of_frames());
         let mut used: BTreeSet<RowId> = own_rows.flat_map(|work| found.rows(work).iter().copied()).collect();
         let mut selected = Selected::default();
         for (row, astray) in &found.astray {
@@ -84,8 +84,8 @@ impl DatasetSelector for RuleSelector {
             selected.left_out.push(idle(frame));
         }
         let mut names = Names::default();
-        let mut ids: Vec<DatasetId> = Vec::with_capacity(found.works.len());
-        for work in &found.works {
+        let mut ids: Vec<DatasetId> = Vec::with_capacity(found.list.len());
+        for work in &found.list {
             let group = &work.group;
             let rows = found.rows(work);
             let (Some(trigger), Some(first)) = (policy.book().triggers().get(group.trigger()), rows.first()) else {

@@ -212,16 +212,12 @@ impl Shelf {
             let part = self.by_profile.get(begin..*end as usize).unwrap_or_default();
             begin = *end as usize;
             match part.first() {
-                Some(first) if is_shared => {
-                    if holds(first) {
-                        visit(part);
-                    }
-                }
-                Some(_) => {
+                Some(first) if is_shared && holds(first) => visit(part),
+                Some(_) if !is_shared => {
                     let part: Vec<u32> = part.iter().copied().filter(holds).collect();
                     visit(&part);
                 }
-                None => {}
+                _ => {}
             }
         }
     }
@@ -268,8 +264,8 @@ impl Shelf {
                 None => timeless.push(*candidate),
             }
         }
-        // Candidates come profile by profile in order of time: runs, which this sort merges.
-        timed.sort();
+        // Candidates come profile by profile in order of time: runs, which a stable sort merges.
+        timed.sort_by_key(|(time, candidate)| (*time, *candidate));
         timeless.sort_unstable();
         bucket.candidates.clear();
         bucket.candidates.extend(timed.iter().map(|(_, candidate)| *candidate));

@@ -42,7 +42,7 @@ pub enum DraftFill {
 #[derive(Debug, Default)]
 pub(super) struct Fills {
     /// Slot by slot, work by work.
-    pub(super) fills: Vec<DraftFill>,
+    pub(super) list: Vec<DraftFill>,
     pub(super) taken: Vec<RowId>,
     /// How many choices were made anew.
     pub(super) n_chosen: usize,
@@ -52,7 +52,7 @@ impl Fills {
     fn take(&mut self, rows: impl Iterator<Item = RowId>, level: MatchLevel) {
         let begin = self.taken.len();
         self.taken.extend(rows);
-        self.fills.push(DraftFill::Filled {
+        self.list.push(DraftFill::Filled {
             begin: begin as u32,
             n_frames: (self.taken.len() - begin) as u16,
             level,
@@ -63,7 +63,7 @@ impl Fills {
         let shift = self.taken.len() as u32;
         self.taken.extend_from_slice(&other.taken);
         self.n_chosen += other.n_chosen;
-        self.fills.extend(other.fills.iter().map(|fill| match fill {
+        self.list.extend(other.list.iter().map(|fill| match fill {
             DraftFill::Filled { begin, n_frames, level } => DraftFill::Filled {
                 begin: begin + shift,
                 n_frames: *n_frames,
@@ -116,7 +116,7 @@ impl SlotMemo {
 impl Choice<'_> {
     /// Chooses for every piece of work.
     pub(super) fn make(&self, executor: &dyn Executor) -> Fills {
-        let n_chunks = self.works.works.len().div_ceil(CHUNK);
+        let n_chunks = self.works.list.len().div_ceil(CHUNK);
         let done: Mutex<Vec<Option<Fills>>> = Mutex::new((0..n_chunks).map(|_| None).collect());
         let next = AtomicUsize::new(0);
         executor.run(executor.width().min(n_chunks.max(1)), &|| {
@@ -135,8 +135,8 @@ impl Choice<'_> {
         });
         let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut all = Fills::default();
-        all.fills
-            .reserve_exact(done.iter().flatten().map(|part| part.fills.len()).sum());
+        all.list
+            .reserve_exact(done.iter().flatten().map(|part| part.list.len()).sum());
         all.taken
             .reserve_exact(done.iter().flatten().map(|part| part.taken.len()).sum());
         for (n, part) in done.into_iter().enumerate() {
@@ -156,7 +156,7 @@ impl Choice<'_> {
         let table = &self.frames.table;
         let mut fills = Fills::default();
         let mut fits: Vec<Fit> = Vec::new();
-        let works = self.works.works.iter().enumerate().skip(chunk * CHUNK).take(CHUNK);
+        let works = self.works.list.iter().enumerate().skip(chunk * CHUNK).take(CHUNK);
         for (number, work) in works {
             let task = self.policy.task_of(work.group.trigger());
             let (Some(task), Some(first)) = (task, self.works.first(work)) else {
@@ -205,7 +205,7 @@ impl Choice<'_> {
             Some((bucket, stock.buckets.get(bucket as usize)?))
         });
         let Some((place, bucket)) = found else {
-            fills.fills.push(DraftFill::Missing);
+            fills.list.push(DraftFill::Missing);
             return;
         };
         if let Some(reuse) = self.reuse
@@ -213,7 +213,7 @@ impl Choice<'_> {
         {
             match fill {
                 DraftFill::Filled { level, .. } => fills.take(taken.iter().copied(), level),
-                other => fills.fills.push(other),
+                other => fills.list.push(other),
             }
             return;
         }
@@ -221,8 +221,8 @@ impl Choice<'_> {
         self.shelf.pick(bucket, plan, table, wanting, fits);
         let producer = fits.first().and_then(|fit| self.shelf.origin(fit.candidate)?.producer);
         match producer {
-            Some(producer) => fills.fills.push(DraftFill::Pending(producer)),
-            None if fits.is_empty() || fits.len() < plan.min => fills.fills.push(DraftFill::Missing),
+            Some(producer) => fills.list.push(DraftFill::Pending(producer)),
+            None if fits.is_empty() || fits.len() < plan.min => fills.list.push(DraftFill::Missing),
             None => {
                 let level = fits.iter().map(|fit| fit.level).max().unwrap_or(MatchLevel(0));
                 let rows = fits.iter().filter_map(|fit| self.shelf.origin(fit.candidate));

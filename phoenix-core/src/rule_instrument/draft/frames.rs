@@ -1,5 +1,6 @@
 //! Frames by their names and the keys that the rules name.
 
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use crate::frame::Category;
@@ -43,6 +44,8 @@ pub struct DraftFrames {
     /// Every name, one after the other, and where each ends.
     names: String,
     ends: Vec<u32>,
+    /// Whether all names differ and none has an underscore; `None` if that is not known.
+    has_plain_names: Option<bool>,
 }
 
 /// Frames as plain columns with their names.
@@ -74,6 +77,7 @@ impl DraftFrames {
             standings: Vec::new(),
             names: String::new(),
             ends: Vec::new(),
+            has_plain_names: None,
         }
     }
 
@@ -103,6 +107,7 @@ impl DraftFrames {
             table,
             names,
             ends,
+            has_plain_names: None,
         })
     }
 
@@ -157,6 +162,7 @@ impl DraftFrames {
     fn note(&mut self, name: &str, row: RowId) {
         self.raw.push(self.table.profile(row));
         self.standings.push(Standing::In);
+        self.has_plain_names = None;
         self.names.push_str(name);
         self.ends.push(self.names.len() as u32);
     }
@@ -188,6 +194,21 @@ impl DraftFrames {
         &self.raw
     }
 
+    /// Tells whether the names of all frames that were not replaced differ and have no underscore; `false` may be said of
+    /// such names too.
+    pub(super) fn has_plain_names(&mut self) -> bool {
+        if let Some(known) = self.has_plain_names {
+            return known;
+        }
+        let hasher = RandomState::new();
+        let rows = (0..self.len()).filter(|n| self.standings.get(*n) != Some(&Standing::Replaced));
+        let mut hashes: Vec<u64> = rows.map(|n| hasher.hash_one(self.name(RowId(n as u32)))).collect();
+        hashes.sort_unstable();
+        let is_plain = !self.names.contains('_') && hashes.array_windows::<2>().all(|[a, b]| a != b);
+        self.has_plain_names = Some(is_plain);
+        is_plain
+    }
+
     /// Finds the frame of a name that was not replaced.
     fn find(&self, name: &str) -> Option<usize> {
         (0..self.len())
@@ -197,10 +218,14 @@ impl DraftFrames {
 
     /// Adds a frame in place of any of its name.
     pub(super) fn replace(&mut self, name: &str, header: &Header) {
+        let had_plain_names = self.has_plain_names == Some(true);
         if let Some(standing) = self.find(name).and_then(|n| self.standings.get_mut(n)) {
             *standing = Standing::Replaced;
         }
         self.push_header(name, header);
+        if had_plain_names && !name.contains('_') {
+            self.has_plain_names = Some(true);
+        }
     }
 
     /// Takes a frame out of the plan, or back into it.

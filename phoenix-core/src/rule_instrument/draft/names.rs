@@ -37,18 +37,21 @@ struct Taken {
 
 impl WorkNames {
     /// Names every piece of work; earlier ones have the first choice.
-    pub(super) fn new(frames: &DraftFrames, works: &Works) -> Self {
+    pub(super) fn new(frames: &DraftFrames, works: &Works, is_plain: bool) -> Self {
+        if is_plain {
+            return Self::of_plain(frames, works);
+        }
         let mut names = Self {
-            forms: Vec::with_capacity(works.works.len()),
+            forms: Vec::with_capacity(works.list.len()),
         };
         let mut taken = Taken {
             hasher: RandomState::new(),
-            first: HashMap::with_capacity(works.works.len()),
+            first: HashMap::with_capacity(works.list.len()),
             others: HashMap::new(),
             n: 0,
         };
         let mut spelled = String::new();
-        for (number, work) in (0..).zip(&works.works) {
+        for (number, work) in (0..).zip(&works.list) {
             let form = [Form::Plain, Form::Long].into_iter().find(|form| {
                 spell(&mut spelled, frames, works, work, *form);
                 !names.is_taken(&taken, frames, works, &spelled)
@@ -70,6 +73,45 @@ impl WorkNames {
         names
     }
 
+    /// Does the same where frame names are distinct and have no underscore: only pieces of work of one frame can then
+    /// have one name, and their ends decide.
+    fn of_plain(frames: &DraftFrames, works: &Works) -> Self {
+        let mut forms: Vec<Form> = Vec::with_capacity(works.list.len());
+        // The last piece of work named after each frame, and the one before each.
+        let mut last = vec![u32::MAX; frames.len()];
+        let mut before: Vec<u32> = Vec::with_capacity(works.list.len());
+        let mut ends = (String::new(), String::new());
+        for (number, work) in (0..).zip(&works.list) {
+            let newest = last.get(work.root.0 as usize).copied().unwrap_or(u32::MAX);
+            let mut is_taken = |form: Form| {
+                let mut other = newest;
+                while let (Some(earlier), Some(its)) = (works.list.get(other as usize), forms.get(other as usize)) {
+                    let both_plain = form == Form::Plain && *its == Form::Plain;
+                    let is_same = if both_plain {
+                        kind_of(frames, works, earlier) == kind_of(frames, works, work)
+                    } else {
+                        spell_end(&mut ends.0, frames, works, earlier, *its);
+                        spell_end(&mut ends.1, frames, works, work, form);
+                        ends.0 == ends.1
+                    };
+                    if is_same {
+                        return true;
+                    }
+                    other = before.get(other as usize).copied().unwrap_or(u32::MAX);
+                }
+                false
+            };
+            let form = [Form::Plain, Form::Long].into_iter().find(|form| !is_taken(*form));
+            // Every name so far is distinct: as many are taken as there are pieces of work before this.
+            forms.push(form.unwrap_or(Form::Numbered(number)));
+            before.push(newest);
+            if let Some(place) = last.get_mut(work.root.0 as usize) {
+                *place = number;
+            }
+        }
+        Self { forms }
+    }
+
     fn is_taken(&self, taken: &Taken, frames: &DraftFrames, works: &Works, name: &str) -> bool {
         match taken.first.get(&taken.hasher.hash_one(name)) {
             None => false,
@@ -87,7 +129,7 @@ impl WorkNames {
             &mut name,
             frames,
             works,
-            works.works.get(number)?,
+            works.list.get(number)?,
             *self.forms.get(number)?,
         );
         Some(name)
@@ -117,6 +159,21 @@ fn spell(name: &mut String, frames: &DraftFrames, works: &Works, work: &Work, fo
     } else {
         first.split_once('_').map_or(first, |(stem, _)| stem)
     });
+    spell_end_onto(name, frames, works, work, form);
+}
+
+/// Spells what follows the frame in a name.
+fn spell_end(end: &mut String, frames: &DraftFrames, works: &Works, work: &Work, form: Form) {
+    end.clear();
+    spell_end_onto(end, frames, works, work, form);
+}
+
+fn kind_of<'f>(frames: &'f DraftFrames, works: &Works, work: &Work) -> Option<&'f str> {
+    let trigger = frames.policy.book().triggers().get(work.group.trigger())?;
+    Some(kind(trigger, works.rows(work).len()))
+}
+
+fn spell_end_onto(name: &mut String, frames: &DraftFrames, works: &Works, work: &Work, form: Form) {
     let Some(trigger) = frames.policy.book().triggers().get(work.group.trigger()) else {
         return;
     };

@@ -130,7 +130,7 @@ impl Draft {
         };
         self.planned = planned;
         outcome.map(|()| Replanned {
-            n_slots: self.planned.fills.fills.len(),
+            n_slots: self.planned.fills.list.len(),
             n_chosen,
         })
     }
@@ -161,12 +161,12 @@ impl Draft {
 
     /// Returns the number of pieces of work.
     pub fn len(&self) -> usize {
-        self.planned.works.works.len()
+        self.planned.works.list.len()
     }
 
     /// Tells whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.planned.works.works.is_empty()
+        self.planned.works.list.is_empty()
     }
 
     /// Returns how many frames are in no piece of work.
@@ -176,27 +176,27 @@ impl Draft {
 
     /// Returns the task of a piece of work.
     pub fn task(&self, work: usize) -> Option<&TaskId> {
-        let work = self.planned.works.works.get(work)?;
+        let work = self.planned.works.list.get(work)?;
         let trigger = self.frames.policy.book().triggers().get(work.group.trigger())?;
         Some(&trigger.task)
     }
 
     /// Returns the names of the main frames of a piece of work; none if it starts from products.
     pub fn frames(&self, work: usize) -> Vec<&str> {
-        let work = self.planned.works.works.get(work).filter(|work| work.is_of_frames());
+        let work = self.planned.works.list.get(work).filter(|work| work.is_of_frames());
         let rows = work.map(|work| self.planned.works.rows(work)).unwrap_or_default();
         rows.iter().map(|row| self.frames.name(*row)).collect()
     }
 
     /// Returns the pieces of work whose products a piece of work starts from.
     pub fn needs(&self, work: usize) -> &[u32] {
-        let work = self.planned.works.works.get(work);
+        let work = self.planned.works.list.get(work);
         work.map(|work| self.planned.works.needs(work)).unwrap_or_default()
     }
 
     /// Returns the slots of a piece of work with what stands in them.
     pub fn slots(&self, work: usize) -> Vec<(&Tag, DraftFill)> {
-        let plans = self.planned.works.works.get(work);
+        let plans = self.planned.works.list.get(work);
         let plans = plans.map(|work| slots_of(&self.frames.policy, work.group.trigger()));
         let fills = self.planned.fills_of(work).iter().copied();
         plans
@@ -228,7 +228,7 @@ impl Planned {
     pub(super) fn fills_of(&self, work: usize) -> &[DraftFill] {
         let place = |n: usize| self.begins.get(n).map(|place| *place as usize);
         match (place(work), place(work + 1)) {
-            (Some(begin), Some(end)) => self.fills.fills.get(begin..end).unwrap_or_default(),
+            (Some(begin), Some(end)) => self.fills.list.get(begin..end).unwrap_or_default(),
             _ => &[],
         }
     }
@@ -278,15 +278,16 @@ fn plan(
             producer: None,
         })
         .collect();
-    for (number, work) in (0..).zip(&works.works) {
+    for (number, work) in (0..).zip(&works.list) {
         origins.extend(work.products().map(|row| Origin {
             row,
             producer: Some(number),
         }));
     }
-    let of_frames = works.works.iter().filter(|work| work.is_of_frames());
+    let of_frames = works.list.iter().filter(|work| work.is_of_frames());
     let n_used: usize = of_frames.map(|work| works.rows(work).len()).sum();
-    let names = WorkNames::new(frames, &works);
+    let is_plain = frames.has_plain_names();
+    let names = WorkNames::new(frames, &works, is_plain);
     let shelf = Shelf::new(&policy, &frames.table, origins);
     stock_up(&policy, &frames.table, &shelf, executor);
     let reuse = before.map(|before| Reuse::new(before, &policy, &frames.table, (&works, &names, &shelf)));
@@ -301,9 +302,9 @@ fn plan(
     let fills = choice.make(executor);
     let n_chosen = fills.n_chosen;
     drop(reuse);
-    let mut begins = Vec::with_capacity(works.works.len() + 1);
+    let mut begins = Vec::with_capacity(works.list.len() + 1);
     let mut begin = 0;
-    for work in &works.works {
+    for work in &works.list {
         begins.push(begin);
         begin += slots_of(&policy, work.group.trigger()).len() as u32;
     }

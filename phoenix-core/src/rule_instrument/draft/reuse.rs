@@ -4,8 +4,6 @@
 //! candidates within the reach of the windows. Rows, pieces of work and candidates of both drafts are paired; where a
 //! bucket of candidates differs, the times between its first and its last difference are what changed.
 
-use std::collections::HashMap;
-
 use super::fills::DraftFill;
 use super::names::WorkNames;
 use super::plan::Planned;
@@ -64,7 +62,7 @@ impl<'a> Reuse<'a> {
         let triggers = triggers_before(policy, before.policy);
         let pairs = Pairs::new(before, table, works, names, &triggers);
         let slots = slots_before(policy, before.policy);
-        let mut now = vec![NONE; before.planned.works.works.len()];
+        let mut now = vec![NONE; before.planned.works.list.len()];
         for (number, old) in (0..).zip(&pairs.works) {
             if let Some(place) = now.get_mut(*old as usize) {
                 *place = number;
@@ -126,25 +124,20 @@ impl<'a> Reuse<'a> {
 
 /// Returns the trigger that each trigger was, as far as names and slots depend on it.
 fn triggers_before(policy: &Policy, before: &Policy) -> Vec<Option<usize>> {
-    let mut known: HashMap<(&str, Option<&str>, bool), Vec<usize>> = HashMap::new();
-    let spelled = |policy: &'_ Policy| -> Vec<(usize, (String, Option<String>, bool))> {
-        let triggers = policy.book().triggers().iter().enumerate();
-        triggers
-            .map(|(n, rule)| {
-                let suffix = rule.suffix.as_deref().map(str::to_owned);
-                (n, (rule.task.as_str().to_owned(), suffix, rule.group_by.is_empty()))
-            })
-            .collect()
-    };
-    let (old, new) = (spelled(before), spelled(policy));
-    for (n, (task, suffix, is_single)) in old.iter().rev() {
-        known
-            .entry((task.as_str(), suffix.as_deref(), *is_single))
-            .or_default()
-            .push(*n);
-    }
-    new.iter()
-        .map(|(_, (task, suffix, is_single))| known.get_mut(&(task.as_str(), suffix.as_deref(), *is_single))?.pop())
+    let old = before.book().triggers();
+    let mut is_free = vec![true; old.len()];
+    let triggers = policy.book().triggers().iter();
+    triggers
+        .map(|rule| {
+            let found = old.iter().zip(&is_free).position(|(other, is_free)| {
+                *is_free
+                    && other.task == rule.task
+                    && other.suffix == rule.suffix
+                    && other.group_by.is_empty() == rule.group_by.is_empty()
+            })?;
+            *is_free.get_mut(found)? = false;
+            Some(found)
+        })
         .collect()
 }
 
@@ -180,8 +173,8 @@ impl Pairs {
         let n_kept = before.rows.n_kept();
         // The earlier pieces of work by their first rows: a chain for each row.
         let mut first_of = vec![NONE; before.rows.len()];
-        let mut next = vec![NONE; old.works.works.len()];
-        for (number, work) in old.works.works.iter().enumerate().rev() {
+        let mut next = vec![NONE; old.works.list.len()];
+        for (number, work) in old.works.list.iter().enumerate().rev() {
             let first = old.works.first(work).map(|row| row.0 as usize);
             let head = first.and_then(|first| first_of.get_mut(first));
             if let (Some(head), Some(next)) = (head, next.get_mut(number)) {
@@ -190,7 +183,7 @@ impl Pairs {
             }
         }
         let mut pairs = Self {
-            works: Vec::with_capacity(works.works.len()),
+            works: Vec::with_capacity(works.list.len()),
             rows: vec![NONE; table.len()],
         };
         for (row, place) in (0..).zip(pairs.rows.iter_mut()).take(n_kept) {
@@ -199,10 +192,10 @@ impl Pairs {
                 *place = row;
             }
         }
-        for (number, work) in works.works.iter().enumerate() {
+        for (number, work) in works.list.iter().enumerate() {
             let found = pairs.find(before, works, (number, work), (&first_of, &next), (names, triggers));
             pairs.works.push(found.unwrap_or(NONE));
-            let Some(earlier) = found.and_then(|found| old.works.works.get(found as usize)) else {
+            let Some(earlier) = found.and_then(|found| old.works.list.get(found as usize)) else {
                 continue;
             };
             for (row, was) in work.products().zip(earlier.products()) {
@@ -230,7 +223,7 @@ impl Pairs {
         let first = works.first(work)?;
         let row = self.rows.get(first.0 as usize).copied().filter(|row| *row != NONE)?;
         let mut candidate = first_of.get(row as usize).copied().unwrap_or(NONE);
-        while let Some(other) = old.works.works.get(candidate as usize) {
+        while let Some(other) = old.works.list.get(candidate as usize) {
             let is_it = other.group.trigger() == trigger
                 && other.root == work.root
                 && other.is_of_frames() == work.is_of_frames()
