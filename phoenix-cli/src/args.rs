@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use phoenix::line::{Mode, Numerics, ReviewPolicy, Step};
+use phoenix::choice::{BlockSource, Mode, Numerics, ReviewPolicy};
+use phoenix::line::{BatchKey, Step};
 
 /// ESO's science-grade production line: from a night's frames to archived, quality-controlled products.
 #[derive(Debug, Parser)]
@@ -76,6 +77,11 @@ pub(crate) enum Command {
     Plan(RunArgs),
     /// Run the line on one or more nights: select, process, score, review, convert, ingest
     Run(RunArgs),
+    /// Work a month of the current stream, once its calibrations are certified or given up
+    Stream(StreamArgs),
+    /// Bring historical association blocks into a store, or compare two
+    #[command(subcommand)]
+    Ab(AbCommand),
     /// Show how far a run has come
     Status(FolderArgs),
     /// Continue a run that was stopped or killed
@@ -112,7 +118,7 @@ pub(crate) struct DemoArgs {
 
 /// Options of `run` and `plan`.
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("when").required(true).multiple(true).args(["night", "from", "month"]))]
+#[command(group = clap::ArgGroup::new("when").required(true).multiple(true).args(["night", "from", "month", "batch"]))]
 pub(crate) struct RunArgs {
     /// Instrument, e.g. MUSE
     #[arg(long, value_name = "NAME", required_unless_present = "project")]
@@ -132,6 +138,9 @@ pub(crate) struct RunArgs {
     /// All nights of a month
     #[arg(long, value_name = "YYYY-MM")]
     pub(crate) month: Option<String>,
+    /// Science of a programme run or target across nights, or KEY=VALUE of its headers; mode DEEP
+    #[arg(long, value_name = "KEY")]
+    pub(crate) batch: Option<BatchKey>,
     /// Store that is read: a path, file:// or s3://
     #[arg(long, value_name = "URL", required_unless_present = "project")]
     pub(crate) archive: Option<String>,
@@ -144,12 +153,20 @@ pub(crate) struct RunArgs {
     /// Arithmetic: phoenix, or eso (equal to ESO's pipeline, its defects included) [default: phoenix]
     #[arg(long, value_name = "NUMERICS")]
     pub(crate) numerics: Option<Numerics>,
-    /// Kind of batch: IDP (science with archived masters), MCALIB (masters anew), COMPLETE (masters, then science)
+    /// Kind of batch: IDP (science with archived masters), MCALIB (masters anew, judged by stored scores), COMPLETE
+    /// (masters, then science), DEEP (science of --batch across nights)
     #[arg(long, value_name = "MODE")]
     pub(crate) mode: Option<Mode>,
     /// Backend that executes the recipes: native, esorex; or that of one task, TASK=NAME [default: native]
     #[arg(long, value_name = "[TASK=]NAME")]
     pub(crate) backend: Vec<String>,
+    /// Where jobs come from: make (rules alone), fetch (the store's association blocks alone), prefer (blocks where
+    /// there are any), optimise (blocks, with better calibrations where the rules find them) [default: prefer]
+    #[arg(long = "ab", value_name = "SOURCE")]
+    pub(crate) blocks: Option<BlockSource>,
+    /// State of earlier runs (state.db): what jobs took, and in mode MCALIB the scores that masters are judged by
+    #[arg(long, value_name = "FILE")]
+    pub(crate) history: Option<PathBuf>,
     /// Parameter of a recipe, RECIPE.NAME=VALUE; may be given many times
     #[arg(long = "param", value_name = "RECIPE.NAME=VALUE")]
     pub(crate) params: Vec<String>,
@@ -195,6 +212,51 @@ fn label(text: &str) -> Result<String, String> {
             "{text:?} is no label: letters, digits, dashes, underscores and dots"
         ))
     }
+}
+
+/// Options of `stream`.
+#[derive(Debug, Args)]
+pub(crate) struct StreamArgs {
+    /// Wait no longer for a kind of calibration, in one night or in all; may be given many times, with --because
+    #[arg(long, value_name = "[NIGHT:]KIND", requires = "because")]
+    pub(crate) give_up: Vec<String>,
+    /// Why it is given up, kept with the decision
+    #[arg(long, value_name = "TEXT", requires = "give_up")]
+    pub(crate) because: Option<String>,
+    /// What is to be run
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+/// The commands of `ab`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AbCommand {
+    /// Put blocks into a store, byte for byte, where runs find them
+    Import(AbImportArgs),
+    /// Tell how two blocks, or two folders of blocks, differ: calibrations with both levels, then the rest
+    Compare(AbCompareArgs),
+}
+
+/// Options of `ab import`.
+#[derive(Debug, Args)]
+pub(crate) struct AbImportArgs {
+    /// Store that receives the blocks
+    #[arg(long, value_name = "URL")]
+    pub(crate) archive: String,
+    /// Blocks
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// Options of `ab compare`.
+#[derive(Debug, Args)]
+pub(crate) struct AbCompareArgs {
+    /// The old block, or a folder of blocks
+    #[arg(value_name = "OLD")]
+    pub(crate) old: PathBuf,
+    /// The new one
+    #[arg(value_name = "NEW")]
+    pub(crate) new: PathBuf,
 }
 
 /// The folder of a run.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use phoenix::line::Numerics;
+use phoenix::choice::Numerics;
 
 use crate::args::Machine;
 

@@ -1,11 +1,16 @@
 //! Answers as text for people; pure, so that snapshots can hold it.
 
+mod blocks;
+mod campaign;
+mod costs;
 mod demo;
 mod explain;
 mod plan;
 mod recipe;
 mod status;
 
+pub(crate) use blocks::{block_changes, is_equal};
+pub(crate) use campaign::campaign;
 pub(crate) use demo::demo;
 pub(crate) use explain::explained;
 pub(crate) use plan::{forecast, plan};

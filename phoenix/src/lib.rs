@@ -5,7 +5,7 @@
 //! | typed products of a few frames | [`default_registry`], [`core::engine::Engine`], [`io`] |
 //! | one recipe on one set of frames | [`single`], [`sof`] |
 //! | ESO's own pipelines | [`backend`] |
-//! | a project in a file | [`project`] |
+//! | a project in a file | [`project`], [`choice`] |
 //! | a whole night, from store to archive | [`mod@line`] (feature `archive`) |
 //! | the parts | [`core`], [`io`], [`qc`], [`archive`], [`muse`], [`uves`], [`giraffe`], [`xshooter`], [`sim`] |
 //!
@@ -13,6 +13,7 @@
 //! catalogues on polars), `sim` (simulators); all but `sim` are on by default.
 
 pub mod backend;
+pub mod choice;
 pub mod controls;
 #[cfg(all(feature = "archive", feature = "muse", feature = "sim"))]
 pub mod demo;

@@ -1,5 +1,7 @@
 //! One file per command. Each returns an answer or a failure; none prints.
 
+mod ab;
+mod campaign;
 mod compare;
 mod demo;
 mod doctor;
@@ -22,7 +24,7 @@ use phoenix::line::LineError;
 use serde_json::json;
 
 use crate::answer::Answer;
-use crate::args::{Cli, Command, Machine, Output, RulesCommand, SdpCommand};
+use crate::args::{AbCommand, Cli, Command, Machine, Output, RulesCommand, SdpCommand};
 use crate::failure::{Exit, Failure};
 use crate::grammar;
 
@@ -52,6 +54,9 @@ pub(crate) fn dispatch(words: &[String], output: Output) -> Result<Answer, Failu
         Command::Plan(args) => run::plan(&args, output),
         Command::Run(args) if args.dry_run => run::plan(&args, output),
         Command::Run(args) => run::run(&args, output),
+        Command::Stream(args) => campaign::stream(&args, output),
+        Command::Ab(AbCommand::Import(args)) => ab::import(&args),
+        Command::Ab(AbCommand::Compare(args)) => ab::compare(&args),
         Command::Status(args) => run::status(&args),
         Command::Resume(args) => run::resume(&args, output),
         Command::Review(args) => review::run(&args, output),
@@ -133,7 +138,13 @@ fn line_failure(error: &LineError, exit: Exit) -> Failure {
         LineError::Stopped => Failure::stopped(),
         LineError::NoRun { .. } => Failure::usage(error).with_hint("phoenix run begins one"),
         LineError::OtherRun { .. } => Failure::usage(error).with_hint("give another --out"),
-        LineError::Instrument(_) | LineError::UnknownJob { .. } | LineError::NotWaiting { .. } => Failure::usage(error),
+        LineError::Instrument(_)
+        | LineError::UnknownJob { .. }
+        | LineError::NotWaiting { .. }
+        | LineError::Overlay { .. }
+        | LineError::Rules(_)
+        | LineError::OtherInstrument { .. }
+        | LineError::EmptyBatch { .. } => Failure::usage(error),
         error => Failure::new(exit, error),
     }
 }

@@ -19,12 +19,55 @@ pub(crate) fn plan(plan: &Plan) -> String {
         lines.push(String::new());
         job_lines(job, &mut lines);
     }
+    lines.extend(edited(plan));
     if !plan.left_out.is_empty() {
         lines.push(String::new());
         lines.push(format!("left out: {}", count(plan.left_out.len(), "frame")));
         lines.extend(plan.left_out.iter().map(super::left_out_line));
     }
     lines.join("\n") + "\n"
+}
+
+/// Writes header edits, those alike in one line.
+fn edited(plan: &Plan) -> Vec<String> {
+    let mut groups: Vec<(String, usize)> = Vec::new();
+    for edit in plan.overlays.iter().flat_map(|overlaid| &overlaid.edits) {
+        let value = edit.value.as_ref().map_or_else(
+            || "removed".to_owned(),
+            |value| format!("= {}", shortened(&value.display())),
+        );
+        let from = if edit.source.is_empty() {
+            String::new()
+        } else {
+            format!(", {}", edit.source)
+        };
+        let text = format!("{} {value} ({}: {}{from})", edit.key.short(), edit.author, edit.reason);
+        match groups.iter_mut().find(|(known, _)| *known == text) {
+            Some((_, n)) => *n += 1,
+            None => groups.push((text, 1)),
+        }
+    }
+    if groups.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec![
+        String::new(),
+        format!("headers edited: {}", count(plan.overlays.len(), "frame")),
+    ];
+    lines.extend(groups.iter().map(|(text, n)| format!("  {} × {text}", n)));
+    lines
+}
+
+/// Most characters of a value that are shown; the plan itself has it all.
+const SHOWN: usize = 40;
+
+/// Shortens what an observer wrote, and keeps control characters from the terminal.
+fn shortened(value: &str) -> String {
+    let clean: String = value.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    match clean.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", clean.get(..end).unwrap_or_default()),
+        None => clean,
+    }
 }
 
 /// Writes what a run will take, as far as that is known.

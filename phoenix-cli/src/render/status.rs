@@ -22,6 +22,10 @@ pub(crate) fn status(report: &LineReport) -> String {
         lines.push(format!("left out: {}", count(report.left_out.len(), "frame")));
         lines.extend(report.left_out.iter().map(super::left_out_line));
     }
+    let costs = super::costs::costs(&report.costs);
+    if !costs.is_empty() {
+        lines.push(costs.trim_end().to_owned());
+    }
     if let Some(page) = &report.page {
         lines.push(format!("report: {page}"));
     }

@@ -283,7 +283,10 @@ impl Engine {
     }
 
     /// Returns a recipe's defaults with the options that the instrument sets for the task and the caller's overrides.
-    fn params_of(&self, task: &TaskId, recipe: &dyn RecipeDyn) -> Result<serde_json::Value, EngineError> {
+    ///
+    /// # Errors
+    /// `Parameter` if an override is not usable.
+    pub fn params_of(&self, task: &TaskId, recipe: &dyn RecipeDyn) -> Result<serde_json::Value, EngineError> {
         let mut params = recipe.default_params_dyn();
         if let (Some(params), Some(outline)) = (params.as_object_mut(), self.instrument.outline(task)) {
             for (name, text) in options_of(outline) {

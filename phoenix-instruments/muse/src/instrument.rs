@@ -81,7 +81,7 @@ pub fn register(registry: &mut Registry) -> Result<(), BuildError> {
 
 impl Instrument for Muse {
     fn id(&self) -> InstrumentId {
-        "MUSE".into()
+        if self.is_ruled { self.rules.id() } else { "MUSE".into() }
     }
 
     fn selector(&self) -> &dyn DatasetSelector {

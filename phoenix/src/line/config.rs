@@ -5,12 +5,14 @@ use std::fmt;
 use std::str::FromStr;
 
 use phoenix_core::id::{Digest, InstrumentId, TaskId};
-use phoenix_core::unit::Night;
+use phoenix_core::traits::InstrumentTexts;
+use phoenix_core::unit::{Mjd, Night};
 use serde::{Deserialize, Serialize};
 
-use super::Mode;
+use super::BatchKey;
 use crate::backend::BackendSettings;
-use crate::project::{OpenProject, ProjectMode, Review};
+use crate::choice::{BlockSource, Mode, Numerics, ReviewPolicy, SettingError};
+use crate::project::{BlockPolicy, Judgement, OpenProject, OverlayFile, ProjectError};
 
 /// One step of the line, as it is called from outside; several of the ten steps of the paper fall together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -64,23 +66,6 @@ impl fmt::Display for Step {
     }
 }
 
-/// A setting cannot be read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is no {expected}")]
-pub struct SettingError {
-    text: String,
-    expected: &'static str,
-}
-
-impl SettingError {
-    pub(super) fn new(text: &str, expected: &'static str) -> Self {
-        Self {
-            text: text.to_owned(),
-            expected,
-        }
-    }
-}
-
 impl FromStr for Step {
     type Err = SettingError;
 
@@ -102,85 +87,6 @@ impl FromStr for Step {
             })?,
         };
         Ok(step)
-    }
-}
-
-/// Who decides whether a product is delivered.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ReviewPolicy {
-    /// Nobody: every product goes on.
-    None,
-    /// The scores: what is green throughout goes on, the rest waits for a person.
-    #[default]
-    Auto,
-    /// A person, for every product.
-    Manual,
-}
-
-impl ReviewPolicy {
-    /// Returns the name that the command uses.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Auto => "auto",
-            Self::Manual => "manual",
-        }
-    }
-}
-
-impl fmt::Display for ReviewPolicy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for ReviewPolicy {
-    type Err = SettingError;
-
-    fn from_str(text: &str) -> Result<Self, SettingError> {
-        [Self::None, Self::Auto, Self::Manual]
-            .into_iter()
-            .find(|policy| policy.name() == text)
-            .ok_or_else(|| SettingError::new(text, "review policy (none, auto, manual)"))
-    }
-}
-
-/// Which arithmetic makes the products.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Numerics {
-    /// Ours, with the defects repaired.
-    #[default]
-    Phoenix,
-    /// Equal to ESO's pipeline, its defects included.
-    Eso,
-}
-
-impl Numerics {
-    /// Returns the name that parameters and the command use.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Phoenix => "phoenix",
-            Self::Eso => "eso",
-        }
-    }
-}
-
-impl fmt::Display for Numerics {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Numerics {
-    type Err = SettingError;
-
-    fn from_str(text: &str) -> Result<Self, SettingError> {
-        [Self::Phoenix, Self::Eso]
-            .into_iter()
-            .find(|numerics| numerics.name() == text)
-            .ok_or_else(|| SettingError::new(text, "numerics (phoenix, eso)"))
     }
 }
 
@@ -213,6 +119,15 @@ impl Nights {
             ));
         }
         Ok(Self { first, last })
+    }
+
+    /// Returns every night that a store may hold frames of.
+    pub fn all() -> Self {
+        // From the years of the first digital detectors to the end of the next century's first.
+        Self {
+            first: Night::of(Mjd(40_588.0)),
+            last: Night::of(Mjd(88_068.0)),
+        }
     }
 
     /// Returns the nights of a month `YYYY-MM`.
@@ -303,6 +218,21 @@ pub struct Settings {
     /// What kind of batch it is; absent if the rule books decide between masters and raw calibrations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<Mode>,
+    /// Texts of the project that stand in for the instrument's own.
+    #[serde(default, skip_serializing_if = "InstrumentTexts::is_empty")]
+    pub texts: InstrumentTexts,
+    /// Header overlays of the project, in the order in which they are applied.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overlays: Vec<OverlayFile>,
+    /// Where jobs come from.
+    #[serde(default)]
+    pub blocks: BlockPolicy,
+    /// What a batch selects by that is no date.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<BatchKey>,
+    /// How masters that are made anew are judged, and by what past.
+    #[serde(default, skip_serializing_if = "Judgement::is_default")]
+    pub judgement: Judgement,
     /// What the products' `DATE` says; fixed when the run is begun, so that a resumed run gives the same bits.
     pub date: String,
     /// Parameters that differ from the recipes' defaults, by task.
@@ -332,6 +262,11 @@ impl Settings {
             backend: BackendSettings::default(),
             project: None,
             mode: None,
+            texts: InstrumentTexts::default(),
+            overlays: Vec::new(),
+            blocks: BlockPolicy::default(),
+            batch: None,
+            judgement: Judgement::default(),
             date: nights.last().span().1.to_iso(),
             params: BTreeMap::new(),
         }
@@ -368,24 +303,17 @@ impl Settings {
     /// Takes everything that a project decides.
     ///
     /// # Errors
-    /// If the project names numerics that are not known.
-    pub fn with_project(mut self, open: &OpenProject) -> Result<Self, SettingError> {
+    /// If one of the project's files cannot be used.
+    pub fn with_project(mut self, open: &OpenProject) -> Result<Self, ProjectError> {
         let project = &open.project;
         self.instrument = project.instrument.clone();
-        self.mode = match project.mode {
-            ProjectMode::Idp => Some(Mode::Idp),
-            ProjectMode::Mcalib => Some(Mode::Mcalib),
-            ProjectMode::Complete => Some(Mode::Complete),
-            ProjectMode::Deep => None,
-        };
-        self.review = match project.review {
-            Review::None => ReviewPolicy::None,
-            Review::Auto => ReviewPolicy::Auto,
-            Review::Manual => ReviewPolicy::Manual,
-        };
-        if let Some(numerics) = &project.numerics {
-            self.numerics = numerics.parse()?;
-        }
+        self.mode = Some(project.mode);
+        self.review = project.review;
+        self.numerics = project.numerics.unwrap_or(self.numerics);
+        self.texts = open.texts()?;
+        self.overlays = open.overlays()?;
+        self.blocks = project.blocks;
+        self.judgement = open.judgement();
         self.backend = project.backend.clone();
         self.params = project.params.clone();
         self.project = Some(open.digest.clone());
@@ -397,6 +325,46 @@ impl Settings {
     pub fn with_mode(mut self, mode: Mode) -> Self {
         self.mode = Some(mode);
         self
+    }
+
+    /// Sets where jobs come from.
+    #[must_use]
+    pub fn with_blocks(mut self, blocks: BlockPolicy) -> Self {
+        self.blocks = blocks;
+        self
+    }
+
+    /// Sets what a batch selects by that is no date.
+    #[must_use]
+    pub fn with_batch(mut self, batch: BatchKey) -> Self {
+        self.batch = Some(batch);
+        self
+    }
+
+    /// Sets how masters that are made anew are judged.
+    #[must_use]
+    pub fn with_judgement(mut self, judgement: Judgement) -> Self {
+        self.judgement = judgement;
+        self
+    }
+
+    /// Returns how far association blocks count.
+    pub(super) fn source_of_jobs(&self) -> BlockSource {
+        let is_made = |night: Night| self.blocks.made_from.is_some_and(|from| from <= night);
+        match self.blocks.source {
+            _ if is_made(self.nights.first()) => BlockSource::Make,
+            // Of a span across that night the later part has no blocks and is not to be lost.
+            BlockSource::Fetch if is_made(self.nights.last()) => BlockSource::Prefer,
+            source => source,
+        }
+    }
+
+    /// Returns the name of what is asked for: the batch key where there is one, else the nights.
+    pub fn label(&self) -> String {
+        match &self.batch {
+            Some(batch) => batch.to_string(),
+            None => self.nights.to_string(),
+        }
     }
 
     /// Sets what the products' `DATE` says, as ISO 8601; noon after the last night if it is not set.

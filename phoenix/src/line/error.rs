@@ -6,9 +6,10 @@ use phoenix_archive::RuntimeError;
 use phoenix_archive::store::StoreError;
 use phoenix_core::engine::EngineError;
 use phoenix_core::error::Status;
+use phoenix_core::header::OverlayError;
 use phoenix_core::id::InstrumentId;
 use phoenix_core::registry::RegistryError;
-use phoenix_core::traits::StateError;
+use phoenix_core::traits::{RewriteError, StateError};
 
 /// A run cannot be set up or cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +38,36 @@ pub enum LineError {
         location: String,
         /// Where was looked, and what was seen there.
         saw: String,
+    },
+    /// A file of header overlays cannot be used: mend it.
+    #[error("{file}")]
+    Overlay {
+        /// The file.
+        file: String,
+        /// Why.
+        #[source]
+        source: OverlayError,
+    },
+    /// The instrument cannot be made of the project's rules, windows or limits: mend them.
+    #[error("the project's rules cannot be used")]
+    Rules(#[from] RewriteError),
+    /// The project's rules are for another instrument.
+    #[error("the project's rules are for {found}, not for {wanted}")]
+    OtherInstrument {
+        /// The instrument of the rules.
+        found: InstrumentId,
+        /// The instrument that was asked for.
+        wanted: InstrumentId,
+    },
+    /// No science frame is of the batch: mend the key.
+    #[error("no science frame of {instrument} is of batch {batch}; there are: {seen}")]
+    EmptyBatch {
+        /// The instrument.
+        instrument: InstrumentId,
+        /// The batch key.
+        batch: String,
+        /// The values that science frames have instead.
+        seen: String,
     },
     /// The frames cannot be planned, or the state of the jobs cannot be kept.
     #[error("the night cannot be worked")]

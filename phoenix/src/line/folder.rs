@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use phoenix_core::id::JobId;
+use phoenix_core::id::{DatasetId, JobId};
 
 use super::LineError;
 
@@ -66,6 +66,34 @@ impl RunFolder {
         self.root.join("products")
     }
 
+    /// Returns the folder of association blocks.
+    pub fn ab(&self) -> PathBuf {
+        self.root.join("ab")
+    }
+
+    /// Returns the association block of one dataset.
+    pub fn block(&self, dataset: &DatasetId) -> PathBuf {
+        let plain = |c: char| {
+            if c == '/' || c == '\\' || c.is_control() {
+                '_'
+            } else {
+                c
+            }
+        };
+        let name: String = dataset.as_str().chars().map(plain).collect();
+        self.ab().join(format!("{}.ab", name.trim_start_matches('.')))
+    }
+
+    /// Returns how historical blocks and the rules of today differ.
+    pub fn block_changes(&self) -> PathBuf {
+        self.ab().join("changes.json")
+    }
+
+    /// Returns what the plan was expected to take.
+    pub fn forecast(&self) -> PathBuf {
+        self.work().join("forecast.json")
+    }
+
     /// Returns the folder of pages, previews and score reports.
     pub fn report(&self) -> PathBuf {
         self.root.join("report")
@@ -97,6 +125,7 @@ impl RunFolder {
             self.cache(),
             self.products(),
             self.report(),
+            self.ab(),
         ] {
             fs::create_dir_all(&folder).map_err(LineError::folder(folder, "made"))?;
         }
@@ -108,7 +137,13 @@ impl RunFolder {
     /// # Errors
     /// If the system refuses.
     pub fn sweep(&self) -> Result<(), LineError> {
-        let mut folders = vec![self.root.clone(), self.work(), self.products(), self.report()];
+        let mut folders = vec![
+            self.root.clone(),
+            self.work(),
+            self.products(),
+            self.report(),
+            self.ab(),
+        ];
         folders.extend(children(&self.report())?.into_iter().filter(|path| path.is_dir()));
         for folder in folders {
             for path in children(&folder)? {

@@ -9,14 +9,20 @@
 //! process did after its last record is done again and gives the same bits; what it left half-written has a name
 //! that the next start removes.
 
+mod ab;
+mod batch;
+mod campaign;
 mod compare;
 mod config;
 mod convert;
+mod costs;
+mod edits;
 mod error;
 mod fault;
 mod fetch;
 mod folder;
 mod ingest;
+mod judge;
 mod mode;
 mod plan;
 mod process;
@@ -28,12 +34,16 @@ mod review;
 mod run;
 mod summary;
 
+pub use crate::choice::{BlockSource, Mode, Numerics, ReviewPolicy, SettingError};
+pub use ab::{BlockChange, CalibrationChange, ImportedBlock, compare_blocks, import as import_blocks};
+pub use batch::BatchKey;
+pub use campaign::{ALARM_DAYS, Campaign, CampaignKind, CampaignReport, GivenUp, Lack, NightEnd, NightState};
 pub use compare::{Comparison, Difference, compare};
-pub use config::{Nights, Numerics, ReviewPolicy, SettingError, Settings, Step};
+pub use config::{Nights, Settings, Step};
 pub use convert::{Conversion, ConvertSource, convert_product, sdp_file};
+pub use costs::{RecipeCost, Taken};
 pub use error::LineError;
 pub use folder::RunFolder;
-pub use mode::Mode;
 pub use plan::{Planned, explain, plan};
 pub use quality::{Examination, examine, stale_checksums};
 pub use run::Line;

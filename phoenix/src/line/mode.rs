@@ -1,90 +1,90 @@
 //! What kind of batch a run is: it decides which frames are offered to the plan.
 
 use std::collections::BTreeSet;
-use std::fmt;
-use std::str::FromStr;
 
 use phoenix_core::dataset::LeftOut;
-use phoenix_core::frame::{Category, Frame};
-use phoenix_core::id::Tag;
+use phoenix_core::frame::{Category, ClassifiedFrame, Frame};
+use phoenix_core::header::OverlayBook;
+use phoenix_core::id::{InstrumentId, Tag};
 use phoenix_core::traits::{Instrument, RecipeDyn};
-use serde::{Deserialize, Serialize};
 
-use super::SettingError;
+use super::{BatchKey, LineError};
+use crate::choice::Mode;
 
-/// What kind of batch a run is.
-///
-/// Without a mode the rule books decide: masters of the archive where they fit, else masters made by this run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Mode {
-    /// Science with the archive's certified masters; raw calibrations are not worked.
-    Idp,
-    /// Masters of an epoch made anew from raw calibrations; science is not worked.
-    Mcalib,
-    /// Every master made from raw calibrations, then science with them.
-    Complete,
+/// How frames are named before the plan: with their headers edited, as the plan will see them.
+pub(super) struct Naming<'a> {
+    pub(super) instrument: &'a dyn Instrument,
+    pub(super) edits: &'a OverlayBook,
 }
 
-impl Mode {
-    const ALL: [Self; 3] = [Self::Idp, Self::Mcalib, Self::Complete];
+impl Naming<'_> {
+    /// Names a frame; `None` for what has no kind, which is told by the plan itself.
+    fn classify(&self, frame: &Frame) -> Option<ClassifiedFrame> {
+        let mut frame = frame.clone();
+        self.edits.apply(frame.id.as_str(), &mut frame.header);
+        let (tag, category) = self.instrument.selector().classify(&frame).ok()??;
+        Some(ClassifiedFrame { frame, tag, category })
+    }
 
-    /// Returns the name, as the real PHOENIX spells it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Idp => "IDP",
-            Self::Mcalib => "MCALIB",
-            Self::Complete => "COMPLETE",
+    /// Returns kind and category alone; a header that nobody edits is not copied.
+    fn kind(&self, frame: &Frame) -> Option<(Tag, Category)> {
+        if self.edits.is_empty() {
+            return self.instrument.selector().classify(frame).ok()?;
         }
+        self.classify(frame).map(|named| (named.tag, named.category))
     }
-}
 
-impl fmt::Display for Mode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Mode {
-    type Err = SettingError;
-
-    fn from_str(text: &str) -> Result<Self, SettingError> {
-        let found = Self::ALL
-            .into_iter()
-            .find(|mode| mode.name().eq_ignore_ascii_case(text));
-        found.ok_or_else(|| SettingError::new(text, "mode (IDP, MCALIB, COMPLETE)"))
-    }
-}
-
-/// Takes away the frames that a mode does not work with; each is named with the reason.
-pub(super) fn restrict(
-    frames: Vec<Frame>,
-    mode: Option<Mode>,
-    instrument: &dyn Instrument,
-) -> (Vec<Frame>, Vec<LeftOut>) {
-    let Some(mode) = mode else {
-        return (frames, Vec::new());
-    };
-    let made = made_here(instrument);
-    let mut left_out = Vec::new();
-    let mut kept = Vec::new();
-    for frame in frames {
-        let reason = match instrument.selector().classify(&frame) {
-            Ok(Some((tag, category))) => refusal(mode, &tag, category, &made),
-            // What has no kind is told by the plan itself.
-            _ => None,
+    /// Takes away science that is not of a batch.
+    pub(super) fn of_batch(
+        &self,
+        frames: Vec<Frame>,
+        batch: &BatchKey,
+        instrument: &InstrumentId,
+    ) -> Result<(Vec<Frame>, Vec<LeftOut>), LineError> {
+        let is_science = |frame: &Frame| {
+            (self.classify(frame))
+                .filter(|named| named.category == Category::Science)
+                .map(|named| named.frame)
         };
-        match reason {
-            Some(reason) => left_out.push(LeftOut::info(frame.id, reason)),
-            None => kept.push(frame),
+        let science: Vec<Frame> = frames.iter().filter_map(is_science).collect();
+        if !science.iter().any(|frame| batch.holds(&frame.header)) {
+            return Err(LineError::EmptyBatch {
+                instrument: instrument.clone(),
+                batch: batch.to_string(),
+                seen: match batch.seen(science.iter()).as_slice() {
+                    [] => "none".to_owned(),
+                    seen => seen.join(", "),
+                },
+            });
         }
+        Ok(batch.restrict(frames, |frame| self.classify(frame)))
     }
-    (kept, left_out)
+
+    /// Takes away the frames that a mode does not work with; each is named with the reason.
+    pub(super) fn restrict(&self, frames: Vec<Frame>, mode: Option<Mode>) -> (Vec<Frame>, Vec<LeftOut>) {
+        let Some(mode) = mode else {
+            return (frames, Vec::new());
+        };
+        let made = made_here(self.instrument);
+        let mut left_out = Vec::new();
+        let mut kept = Vec::new();
+        for frame in frames {
+            let named = self.kind(&frame);
+            let reason = named.and_then(|(tag, category)| refusal(mode, &tag, category, &made));
+            match reason {
+                Some(reason) => left_out.push(LeftOut::info(frame.id, reason)),
+                None => kept.push(frame),
+            }
+        }
+        (kept, left_out)
+    }
 }
 
 fn refusal(mode: Mode, tag: &Tag, category: Category, made: &BTreeSet<Tag>) -> Option<String> {
     match (mode, category) {
-        (Mode::Idp, Category::RawCalib) => Some(format!("mode IDP works with certified masters, not with raw {tag}")),
+        (Mode::Idp | Mode::Deep, Category::RawCalib) => {
+            Some(format!("mode {mode} works with certified masters, not with raw {tag}"))
+        }
         (Mode::Mcalib, Category::Science) => Some(format!("mode MCALIB works no science, this is {tag}")),
         (Mode::Mcalib | Mode::Complete, Category::Master) if made.contains(tag) => {
             Some(format!("mode {mode} makes {tag} anew"))

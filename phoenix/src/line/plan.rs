@@ -1,9 +1,9 @@
 //! Steps 1 to 3: select candidates, read headers and block information, form datasets, associate. Writes nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use phoenix_archive::frames::{FrameQuery, HeaderState, Listing, Span, list_frames, nights};
+use phoenix_archive::frames::{FrameQuery, HeaderState, Listing, Span, list_frames, nights, time_of};
 use phoenix_archive::info::{NightInfo, night_info};
 use phoenix_archive::store::{Store, StoreOptions};
 use phoenix_core::association::SlotExplained;
@@ -15,13 +15,15 @@ use phoenix_core::observe::Event;
 use phoenix_core::plan::{Plan, Readiness};
 use phoenix_core::registry::Registry;
 use phoenix_core::traits::{Instrument, Selection};
+use phoenix_core::unit::Night;
 use phoenix_io::fits::card::parse_header;
 use phoenix_io::fits::unpack_leading;
 use serde_json::Value;
 
 use super::folder::{read_json, write_json, write_whole};
-use super::{Line, LineError, Settings};
+use super::{BlockChange, Line, LineError, Settings, ab};
 use crate::backend::Backed;
+use crate::choice::BlockSource;
 use crate::controls::Controls;
 
 /// A plan and what is known about its observing blocks.
@@ -33,6 +35,10 @@ pub struct Planned {
     pub blocks: Vec<NightInfo>,
     /// What the run will take, as far as that is known.
     pub forecast: Forecast,
+    /// How historical association blocks and the rules of today differ.
+    pub block_changes: Vec<BlockChange>,
+    /// The texts of the blocks that were taken, by job.
+    pub block_texts: BTreeMap<JobId, String>,
 }
 
 /// Plans a run. Reads the store, writes nothing: this is the dry run.
@@ -42,22 +48,46 @@ pub struct Planned {
 pub fn plan(registry: &Registry, settings: &Settings, controls: &Controls) -> Result<Planned, LineError> {
     let instrument = instrument(registry, settings)?;
     let store = open_store(&settings.archive)?;
-    let (frames, left_out) = candidates(&store, &instrument, settings, controls)?;
-    let blocks = blocks(&store, settings, controls)?;
+    let mut offered = candidates(&store, &instrument, settings, controls)?;
+    let (fetched, unread) = ab::fetch(&store, settings, controls)?;
     if controls.cancel.is_cancelled() {
         return Err(LineError::Stopped);
     }
-    let label = settings.nights.to_string();
-    let engine = engine(&instrument, settings, controls);
-    let mut plan = engine.plan(frames, &request(settings), &label)?;
+    let engine = learned(&offered.engine, settings)?;
+    let frames = std::mem::take(&mut offered.frames);
+    let copies = if fetched.is_empty() { Vec::new() } else { frames.clone() };
+    let mut plan = engine.plan(frames, &request(settings), &settings.label())?;
+    let mut merged = ab::Merged {
+        changes: Vec::new(),
+        texts: BTreeMap::new(),
+        plan,
+    };
+    if settings.source_of_jobs() == BlockSource::Fetch || !fetched.is_empty() {
+        let today = ab::Today {
+            engine: &offered.engine,
+            frames: copies,
+            request: &request(settings),
+            idle: offered.left_out.iter().map(|left| left.frame.clone()).collect(),
+            source: settings.source_of_jobs(),
+        };
+        merged = ab::merge(today, merged.plan, &fetched)?;
+    }
+    plan = merged.plan;
     let forecast = engine.forecast(&plan, &BTreeSet::new(), controls.budget.threads)?;
-    plan.left_out.extend(left_out);
+    plan.left_out.extend(offered.left_out);
+    plan.left_out.extend(unread);
     plan.left_out.sort();
     controls.observer.on(&Event::PlanReady {
         jobs: plan.jobs.len(),
         not_ready: plan.jobs.iter().filter(|job| job.readiness != Readiness::Ready).count(),
     });
-    Ok(Planned { plan, blocks, forecast })
+    Ok(Planned {
+        plan,
+        blocks: offered.blocks,
+        forecast,
+        block_changes: merged.changes,
+        block_texts: merged.texts,
+    })
 }
 
 /// Tells for every calibration slot of a job each candidate and the first rule that refused it. Writes nothing.
@@ -72,8 +102,8 @@ pub fn explain(
 ) -> Result<Vec<SlotExplained>, LineError> {
     let instrument = instrument(registry, settings)?;
     let store = open_store(&settings.archive)?;
-    let (frames, _) = candidates(&store, &instrument, settings, controls)?;
-    let explained = engine(&instrument, settings, controls).explain(frames, &request(settings), job)?;
+    let offered = candidates(&store, &instrument, settings, controls)?;
+    let explained = offered.engine.explain(offered.frames, &request(settings), job)?;
     explained.ok_or_else(|| LineError::UnknownJob { job: job.to_string() })
 }
 
@@ -85,21 +115,65 @@ fn request(settings: &Settings) -> Selection {
     }
 }
 
+/// What a plan is made of.
+struct Offered {
+    frames: Vec<Frame>,
+    left_out: Vec<LeftOut>,
+    /// What the night log says.
+    blocks: Vec<NightInfo>,
+    /// An engine that knows the header edits.
+    engine: Engine,
+}
+
 /// Returns the frames that the plan is made of, and those that were left out before.
 fn candidates(
     store: &Store,
     instrument: &Arc<dyn Instrument>,
     settings: &Settings,
     controls: &Controls,
-) -> Result<(Vec<Frame>, Vec<LeftOut>), LineError> {
+) -> Result<Offered, LineError> {
+    let settings = &super::batch::with_known_nights(store, settings, controls)?;
     let listing = list(store, settings, controls)?;
-    let (frames, unused) = super::mode::restrict(listing.frames, settings.mode, &**instrument);
-    Ok((frames, [listing.left_out, unused].concat()))
+    let blocks = blocks(store, settings, &listing.frames, controls)?;
+    let edits = super::edits::book(settings, &blocks)?;
+    let named = super::mode::Naming {
+        instrument: &**instrument,
+        edits: &edits,
+    };
+    let (mut frames, mut unused) = named.restrict(listing.frames, settings.mode);
+    if let Some(batch) = &settings.batch {
+        let (of_batch, others) = named.of_batch(frames, batch, &settings.instrument)?;
+        frames = of_batch;
+        unused.extend(others);
+    }
+    Ok(Offered {
+        frames,
+        left_out: [listing.left_out, unused].concat(),
+        blocks,
+        engine: engine(instrument, settings, controls).with_overlays(edits),
+    })
+}
+
+/// Returns an engine that knows what jobs took in earlier runs, where there is a history of them.
+fn learned(engine: &Engine, settings: &Settings) -> Result<Engine, LineError> {
+    let engine = engine.clone();
+    Ok(match super::costs::history(settings)? {
+        Some(history) => engine.with_costs(Arc::new(history)),
+        None => engine,
+    })
 }
 
 /// Returns the instrument with the backends that the settings choose.
 pub(super) fn instrument(registry: &Registry, settings: &Settings) -> Result<Arc<dyn Instrument>, LineError> {
-    let instrument = registry.get(settings.instrument.as_str())?;
+    let mut instrument = registry.get(settings.instrument.as_str())?;
+    if !settings.texts.is_empty() {
+        let wanted = instrument.id();
+        instrument = instrument.rewritten(&settings.texts)?;
+        let found = instrument.id();
+        if found != wanted {
+            return Err(LineError::OtherInstrument { found, wanted });
+        }
+    }
     if settings.backend.is_default() {
         return Ok(instrument);
     }
@@ -158,9 +232,19 @@ fn shortened(words: &[String]) -> String {
 }
 
 /// Reads comments and grades of the nights; they are welcome and not needed, so a fault is a warning.
-fn blocks(store: &Store, settings: &Settings, controls: &Controls) -> Result<Vec<NightInfo>, LineError> {
+fn blocks(
+    store: &Store,
+    settings: &Settings,
+    frames: &[Frame],
+    controls: &Controls,
+) -> Result<Vec<NightInfo>, LineError> {
     let mut blocks = Vec::new();
-    for night in settings.nights.iter() {
+    // Masters lie outside the nights that are asked for, and a batch has few of the nights between its ends.
+    let nights: BTreeSet<Night> = (frames.iter())
+        .filter_map(|frame| time_of(&frame.header).map(Night::of))
+        .filter(|night| settings.nights.first() <= *night && *night <= settings.nights.last())
+        .collect();
+    for night in nights {
         let info = phoenix_archive::wait_unless_stopped(night_info(store, night), &controls.cancel)?;
         match info.ok_or(LineError::Stopped)? {
             Ok(info) if info.blocks.is_empty() => {}
@@ -209,6 +293,9 @@ fn decode(_name: &str, bytes: &[u8], is_whole: bool) -> HeaderState {
 /// Returns an engine with the settings' parameters for every task that has them.
 pub(super) fn engine(instrument: &Arc<dyn Instrument>, settings: &Settings, controls: &Controls) -> Engine {
     let mut engine = controls.engine(Arc::clone(instrument));
+    if let Some(project) = &settings.project {
+        engine = engine.with_rules(project.clone());
+    }
     for task in instrument.tasks() {
         let mut params = settings.params.get(&task).cloned().unwrap_or_default();
         let has_numerics =
@@ -239,6 +326,8 @@ impl Line {
     /// Writes the plan beside the state; it is the last thing that makes a run complete.
     pub(super) fn keep_plan(&self, planned: &Planned) -> Result<(), LineError> {
         write_json(&self.folder.blocks(), &planned.blocks)?;
+        write_json(&self.folder.forecast(), &planned.forecast)?;
+        self.keep_blocks(planned)?;
         let text = planned.plan.to_json().map_err(|source| LineError::Document {
             path: self.folder.plan(),
             source,

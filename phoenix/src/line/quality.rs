@@ -10,7 +10,7 @@ use phoenix_core::id::JobId;
 use phoenix_core::observe::Event;
 use phoenix_core::product::{Product, StoredProduct};
 use phoenix_core::provenance::Record;
-use phoenix_core::traits::{JobRecord, QcError, QcReport, QcScorer, QcStore, Stage, TrendLookup};
+use phoenix_core::traits::{JobRecord, QcError, QcReport, QcRow, QcScorer, QcStore, Stage, TrendLookup};
 use phoenix_io::fits::FitsFile;
 use phoenix_io::read_product;
 use phoenix_io::sink::{Beside, provenance_name};
@@ -21,7 +21,9 @@ use phoenix_qc::trend::StoreTrend;
 use super::config::Step;
 use super::fault::Fault;
 use super::folder::{read_json, write_json, write_whole};
+use super::judge::beside_stored;
 use super::{Line, LineError};
+use crate::choice::Mode;
 
 /// The category of products that are drawn as curves.
 #[cfg(feature = "plot")]
@@ -170,6 +172,11 @@ impl Line {
             self.settings.instrument.as_str(),
             self.settings.numerics.name(),
         );
+        if self.settings.mode == Some(Mode::Mcalib) {
+            let stored = self.stored_scores(&examination.report.product)?;
+            let judged = beside_stored(&examination.report, &stored, &self.settings.judgement);
+            examination.report.scores.extend(judged);
+        }
         self.state.save(&examination.report, &rows)?;
         self.write_pages(record, stored, &examination)?;
         let (red, of) = examination.report.result();
@@ -179,6 +186,16 @@ impl Line {
             of,
         });
         Ok(())
+    }
+
+    /// Returns the scores of earlier masters: of the history, and of this run's own other nights.
+    fn stored_scores(&self, product: &str) -> Result<Vec<QcRow>, Fault> {
+        let mut rows = self.state.rows()?;
+        rows.retain(|row| row.product != product);
+        if let Some(history) = &self.history {
+            rows.extend(history.rows()?);
+        }
+        Ok(rows)
     }
 
     /// Draws a product that is delivered as a spectrum; what cannot be drawn goes without a picture.

@@ -58,6 +58,7 @@ impl Line {
             write_whole(&self.folder.index(), html.as_bytes())?;
             report.page = Some(page_address(&self.folder));
         }
+        self.update_blocks(&self.plan()?, &self.state.all()?)?;
         write_json(&self.folder.report().join("run.json"), &report)?;
         Ok(report)
     }
@@ -76,7 +77,9 @@ fn report_from(folder: &RunFolder, state: &SqliteState) -> Result<LineReport, Li
             }
         }
     }
+    let costs = super::costs::by_recipe(&plan, &records, super::costs::forecast_of(folder)?.as_ref());
     let mut report = LineReport::new(&settings, &plan, records, &reports, &state.entries()?);
+    report.costs = costs;
     report.folder = folder.root().display().to_string();
     report.page = folder.index().is_file().then(|| page_address(folder));
     Ok(report)

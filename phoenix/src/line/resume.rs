@@ -47,7 +47,7 @@ fn mode_of(settings: &Settings) -> String {
 }
 
 /// Names the first difference between two requests; the date of the run is no difference.
-fn difference(kept: &Settings, wanted: &Settings) -> Option<String> {
+pub(super) fn difference(kept: &Settings, wanted: &Settings) -> Option<String> {
     let fields = [
         ("instrument", kept.instrument.to_string(), wanted.instrument.to_string()),
         ("nights", kept.nights.to_string(), wanted.nights.to_string()),
@@ -57,9 +57,19 @@ fn difference(kept: &Settings, wanted: &Settings) -> Option<String> {
         ("mode", mode_of(kept), mode_of(wanted)),
         ("backend", words(&kept.backend), words(&wanted.backend)),
         ("project", words(&kept.project), words(&wanted.project)),
+        ("batch", words(&kept.batch), words(&wanted.batch)),
+        (
+            "source of association blocks",
+            words(&kept.blocks),
+            words(&wanted.blocks),
+        ),
+        ("judgement", words(&kept.judgement), words(&wanted.judgement)),
         ("numerics", kept.numerics.to_string(), wanted.numerics.to_string()),
     ];
     let differing = fields.into_iter().find(|(_, kept, wanted)| kept != wanted);
     let named = differing.map(|(name, kept, wanted)| format!("its {name} is {kept}, not {wanted}"));
-    named.or_else(|| (kept.params != wanted.params).then(|| "its parameters differ".to_owned()))
+    let texts = || kept.texts != wanted.texts || kept.overlays != wanted.overlays;
+    named
+        .or_else(|| (kept.params != wanted.params).then(|| "its parameters differ".to_owned()))
+        .or_else(|| texts().then(|| "its project's rules or overlays differ".to_owned()))
 }

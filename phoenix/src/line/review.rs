@@ -4,9 +4,10 @@ use phoenix_core::id::JobId;
 use phoenix_core::observe::Event;
 use phoenix_core::traits::{Halt, JobRecord, JobStore, QcStore, Stage};
 
-use super::config::{ReviewPolicy, Step};
+use super::config::Step;
 use super::quality::product_key;
 use super::{Line, LineError};
+use crate::choice::ReviewPolicy;
 
 impl Line {
     /// Sends on what the policy accepts; the rest waits for a person.

@@ -9,9 +9,10 @@ use phoenix_core::id::JobId;
 use phoenix_core::observe::{Event, JobEnd};
 use phoenix_core::plan::{Plan, Readiness};
 use phoenix_core::registry::Registry;
-use phoenix_core::traits::{CostStore, Halt, Instrument, JobRecord, JobStore, Stage};
+use phoenix_core::traits::{Halt, Instrument, JobRecord, JobStore, Stage};
 use phoenix_io::{DirSinks, ProcessMeter, RunLock, SqliteState};
 
+use super::costs::Costs;
 use super::fault::{Fault, guarded};
 use super::{LineError, LineReport, RunFolder, Settings, Step};
 use crate::controls::Controls;
@@ -29,6 +30,8 @@ pub struct Line {
     pub(super) settings: Settings,
     pub(super) folder: RunFolder,
     pub(super) state: Arc<SqliteState>,
+    /// The state of earlier runs, which is read alone.
+    pub(super) history: Option<Arc<SqliteState>>,
     pub(super) controls: Controls,
     chosen: BTreeSet<JobId>,
     _lock: RunLock,
@@ -92,11 +95,13 @@ impl Line {
             })?;
         super::resume::keep_settings(&folder, &settings)?;
         let state = Arc::new(SqliteState::open(folder.state())?);
+        let history = super::costs::history(&settings)?.map(Arc::new);
         Ok(Self {
             instrument,
             settings,
             folder,
             state,
+            history,
             controls,
             chosen: BTreeSet::new(),
             _lock: lock,
@@ -167,7 +172,10 @@ impl Line {
     /// Returns an engine with the settings' parameters that learns what jobs take.
     pub(super) fn engine(&self) -> Engine {
         super::plan::engine(&self.instrument, &self.settings, &self.controls)
-            .with_costs(Arc::clone(&self.state) as Arc<dyn CostStore>)
+            .with_costs(Arc::new(Costs {
+                own: Arc::clone(&self.state),
+                history: self.history.clone(),
+            }))
             .with_meter(Arc::new(ProcessMeter::new()))
     }
 

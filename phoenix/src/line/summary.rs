@@ -10,7 +10,7 @@ use phoenix_core::product::StoredProduct;
 use phoenix_core::traits::{Grade, Halt, IngestReceipt, JobRecord, LedgerEntry, QcReport, Stage};
 use serde::Serialize;
 
-use super::Settings;
+use super::{RecipeCost, Settings};
 
 /// The grades of one product in short.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -119,6 +119,8 @@ pub struct LineReport {
     pub jobs: Vec<JobSummary>,
     /// Frames that were seen and not used.
     pub left_out: Vec<LeftOut>,
+    /// What the recipes took beside what was expected.
+    pub costs: Vec<RecipeCost>,
 }
 
 impl LineReport {
@@ -145,6 +147,7 @@ impl LineReport {
             page: None,
             jobs: jobs.collect(),
             left_out: plan.left_out.clone(),
+            costs: Vec::new(),
         }
     }
 
