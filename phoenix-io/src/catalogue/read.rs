@@ -105,9 +105,7 @@ impl<'p> Reader<'p> {
         file.read_exact(start.split_at_mut(16).1)
             .and_then(|()| file.read_exact(&mut digest))
             .map_err(CatalogueError::io(path, "read"))?;
-        let mut own = ContentStream::default();
-        own.update(&start);
-        let own = own.finish();
+        let own = content_of_bytes(&start);
         if own.as_str().as_bytes() != digest {
             return Err(damaged("the head is not what was written"));
         }

@@ -72,9 +72,7 @@ pub fn write_catalogue(path: &Path, frames: &DraftFrames) -> Result<Digest, Cata
     start.extend(VERSION.to_le_bytes());
     start.extend((head.len() as u32).to_le_bytes());
     start.extend(head);
-    let mut digest = ContentStream::default();
-    digest.update(&start);
-    let digest = digest.finish();
+    let digest = content_of_bytes(&start);
     save(path, &start, digest.as_str(), &parts).map_err(CatalogueError::io(path, "write"))?;
     Ok(digest)
 }
