@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::bind::product_ref;
 use super::{Engine, RunIo, is_interrupted, is_processed, processed, same_software, same_work, state};
+use crate::caveat::Caveat;
 use crate::frame::FrameRef;
 use crate::id::JobId;
 use crate::observe::Event;
@@ -87,8 +88,8 @@ impl Work<'_> {
         }
         let mut record = state::restarted(found);
         match self.process(found, &mut record) {
-            Ok(Made::Now(products, provenance, outcome)) => {
-                let record = processed(&record, products, provenance.caveats, start.elapsed().as_secs_f64());
+            Ok(Made::Now(products, caveats, outcome)) => {
+                let record = processed(&record, products, caveats, start.elapsed().as_secs_f64());
                 match self.io.jobs.put(&record) {
                     Ok(()) => End::Done { record, outcome },
                     Err(error) => End::Unrecorded(error),
@@ -182,7 +183,7 @@ impl Work<'_> {
         self.io.jobs.put(job_record).map_err(Fault::State)?;
         let made = self.run(recipe, &frames, &mut provenance, &mut job_record.usage);
         let (products, outcome) = made?;
-        Ok(Made::Now(products, provenance, outcome))
+        Ok(Made::Now(products, provenance.caveats, outcome))
     }
 
     fn run(
@@ -224,8 +225,8 @@ impl Work<'_> {
 
 /// Where the products of a job come from.
 enum Made {
-    /// The recipe made them.
-    Now(Vec<StoredProduct>, Record, Outcome),
+    /// The recipe made them, with these reservations.
+    Now(Vec<StoredProduct>, Vec<Caveat>, Outcome),
     /// An attempt committed them whose process died before it could record it.
     Before(Committed),
 }
