@@ -105,11 +105,13 @@ fn an_old_calibration_stays_unless_better_ones_are_asked_for_and_the_difference_
         };
         for column in &mut table.columns {
             if let phoenix::core::product::ColumnData::Text(dates) = &mut column.data {
-                dates.iter_mut().for_each(|date| *date = date.replace("2016", "2013"));
+                for date in dates {
+                    *date = date.replace("2016", "2013");
+                }
             }
         }
     }
-    write_product(&own.with_file_name("OFFSET_LIST_OTHER.fits"), list).expect("written");
+    write_product(own.with_file_name("OFFSET_LIST_OTHER.fits"), list).expect("written");
     let text = fs::read_to_string(&block).expect("the block");
     let text = text.replace(&format!("OFFSET_LIST_{COMBINED_OBS_ID}"), "OFFSET_LIST_OTHER");
     fs::write(&block, text).expect("written");
@@ -145,9 +147,13 @@ fn a_block_of_other_origin_is_worked_and_one_that_names_a_lost_file_is_one_incom
     let stage = Stage::with_night();
     let made = plan(&stage, "make", &["--json"]).json_with(0);
     let dataset = job_of(&made)["dataset"].as_str().expect("a dataset").to_owned();
-    let raw: String = (stage.tables(COMBINED_OBS_ID).iter())
-        .map(|path| format!("RAWFILE      {}\n", path.file_name().expect("a name").to_string_lossy()))
+    let tables = stage.tables(COMBINED_OBS_ID);
+    let name = |path: &PathBuf| path.file_name().expect("a name").to_string_lossy().into_owned();
+    let raw: Vec<String> = tables
+        .iter()
+        .map(|path| format!("RAWFILE      {}\n", name(path)))
         .collect();
+    let raw = raw.concat();
     let text = format!(
         "# of the old association tool\nTOOL_VERSION 2.3\nINSTRUMENT MUSE\nAB_NAME {dataset}.ab\nDATE 2016-05-01\n\
          RECIPE muse_exp_combine\nRAW_TYPE PIXTABLE_OBJECT\n{raw}\

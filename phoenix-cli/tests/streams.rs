@@ -125,7 +125,7 @@ fn uncalibrated() -> Stage {
         header,
         hdus: Vec::new(),
     };
-    write_product(&folder.join("UVES.2016-05-02T03:00:00.000.fits"), product).expect("written");
+    write_product(folder.join("UVES.2016-05-02T03:00:00.000.fits"), product).expect("written");
     stage
 }
 
@@ -158,6 +158,34 @@ fn a_month_waits_for_certified_masters_until_they_are_given_up_and_lateness_is_a
     assert!(kept.contains("the lamp was broken"), "{kept}");
     let unreasoned = at(&stage, JUNE_4, &stream("UVES", &["--give-up", "MASTER_BIAS_BLUE"]));
     assert_eq!(unreasoned.code, Some(2));
+}
+
+#[test]
+fn several_nights_without_a_project_are_one_plan_to_try_things_out() {
+    let stage = Stage::with_night();
+    let words = [
+        "run",
+        "--instrument",
+        "MUSE",
+        "--archive",
+        "store",
+        "--from",
+        "2016-04-30",
+        "--to",
+        "2016-05-02",
+        "--review",
+        "none",
+        "--json",
+        "--out",
+        "trial",
+    ];
+    let planned = stage.phoenix(&[&words[..], &["--step", "plan"]].concat()).json_with(0);
+    assert_eq!(planned["label"], "2016-04-30..2016-05-02");
+    let document = stage.phoenix(&["resume", "trial", "--json"]).json_with(0);
+    assert_eq!(document["jobs"].as_array().map(Vec::len), Some(2));
+    assert!(document["jobs"].to_string().contains("ingested"));
+    let again = stage.phoenix(&words).json_with(0);
+    assert_eq!(again["jobs"][0]["attempts"], 1);
 }
 
 #[test]

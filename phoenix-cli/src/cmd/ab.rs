@@ -1,6 +1,7 @@
 //! `phoenix ab`: historical association blocks.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use phoenix::io::ab::AssociationBlock;
@@ -62,10 +63,10 @@ pub(crate) fn compare(args: &AbCompareArgs) -> Result<Answer, Failure> {
     let mut text = render::block_changes(&changes);
     for (names, side) in [(&only_old, &args.old), (&only_new, &args.new)] {
         for name in names {
-            text.push_str(&format!("{name}: only in {}\n", side.display()));
+            let _ = writeln!(text, "{name}: only in {}", side.display());
         }
     }
-    text.push_str(&format!("{} equal\n", count(n_equal, "block")));
+    let _ = writeln!(text, "{} equal", count(n_equal, "block"));
     let is_equal = n_equal == changes.len() && only_old.is_empty() && only_new.is_empty();
     let exit = if is_equal { Exit::Good } else { Exit::Findings };
     let document = json!({"changes": super::run::document(&changes)?, "only_old": only_old, "only_new": only_new});

@@ -54,7 +54,7 @@ fn edited(plan: &Plan) -> Vec<String> {
         String::new(),
         format!("headers edited: {}", count(plan.overlays.len(), "frame")),
     ];
-    lines.extend(groups.iter().map(|(text, n)| format!("  {} × {text}", n)));
+    lines.extend(groups.iter().map(|(text, n)| format!("  {n} × {text}")));
     lines
 }
 

@@ -76,8 +76,7 @@ impl RuleKit {
             Ok(instrument) => Ok(Arc::new(instrument)),
             Err(source) => Err(RewriteError::Text {
                 instrument: RuleInstrument::from_rules(self.rules, self.validity)
-                    .map(|builder| builder.instrument().clone())
-                    .unwrap_or_else(|_| "".into()),
+                    .map_or_else(|_| "".into(), |builder| builder.instrument().clone()),
                 source: Box::new(source),
             }),
         }

@@ -1,5 +1,7 @@
 //! The historical blocks of the nights that are asked for.
 
+use std::path::Path;
+
 use phoenix_archive::store::{Store, StoreError};
 use phoenix_core::dataset::LeftOut;
 use phoenix_core::id::FrameId;
@@ -76,7 +78,8 @@ pub(in crate::line) fn fetch(
 
 async fn read_folder(store: &Store, folder: &str) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
     let mut objects = store.list(folder).await?;
-    objects.retain(|object| object.key.ends_with(".ab"));
+    let is_block = |key: &str| Path::new(key).extension().is_some_and(|extension| extension == "ab");
+    objects.retain(|object| is_block(&object.key));
     objects.sort_by(|a, b| a.key.cmp(&b.key));
     let mut texts = Vec::with_capacity(objects.len());
     for object in objects {

@@ -94,7 +94,8 @@ fn place(block: &AssociationBlock) -> Result<(InstrumentId, Night, String), Stri
     let dated = || block.get("DATE")?.parse::<Night>().ok();
     let night = taken.map(Night::of).or_else(dated);
     let night = night.ok_or("neither AB_NAME, MJD-OBS nor DATE tells its night")?;
-    let file = if name.ends_with(".ab") {
+    let is_named = Path::new(name).extension().is_some_and(|extension| extension == "ab");
+    let file = if is_named {
         name.to_owned()
     } else {
         format!("{name}.ab")

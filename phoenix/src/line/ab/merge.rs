@@ -80,7 +80,7 @@ pub(in crate::line) fn merge(today: Today<'_>, mut plan: Plan, fetched: &[Fetche
         };
         let (twins, others): (Vec<_>, Vec<_>) = made.into_iter().partition(is_twin);
         made = others;
-        let change = merged.compare(block, &mut resolved, twins.first(), today.source);
+        let change = compare(block, &mut resolved, twins.first(), today.source);
         for twin in &twins {
             merged.renamed.insert(twin.id.clone(), resolved.job.id.clone());
             merged
@@ -152,33 +152,6 @@ struct Merging {
 }
 
 impl Merging {
-    /// Tells how a block differs from today's job, and takes better calibrations where that is asked for.
-    fn compare(
-        &self,
-        block: &Fetched,
-        resolved: &mut Resolved,
-        twin: Option<&PlannedJob>,
-        source: BlockSource,
-    ) -> BlockChange {
-        let mut change = BlockChange {
-            job: resolved.job.id.clone(),
-            block: block.address.clone(),
-            is_made_today: twin.is_some(),
-            calibrations: twin.map_or_else(Vec::new, |twin| calibrations(&resolved.job.slots, &twin.slots)),
-            others: Vec::new(),
-        };
-        let Some(twin) = twin else { return change };
-        for calibration in &mut change.calibrations {
-            if let Some(because) = better(calibration, resolved) {
-                calibration.because = because;
-                if source == BlockSource::Optimise {
-                    take(calibration, resolved, twin);
-                }
-            }
-        }
-        change
-    }
-
     /// Lets jobs that needed a job of the rules need the block's instead.
     fn rename(&mut self) {
         for job in &mut self.jobs {
@@ -221,6 +194,27 @@ impl Merging {
             }
         }
     }
+}
+
+/// Tells how a block differs from today's job, and takes better calibrations where that is asked for.
+fn compare(block: &Fetched, resolved: &mut Resolved, twin: Option<&PlannedJob>, source: BlockSource) -> BlockChange {
+    let mut change = BlockChange {
+        job: resolved.job.id.clone(),
+        block: block.address.clone(),
+        is_made_today: twin.is_some(),
+        calibrations: twin.map_or_else(Vec::new, |twin| calibrations(&resolved.job.slots, &twin.slots)),
+        others: Vec::new(),
+    };
+    let Some(twin) = twin else { return change };
+    for calibration in &mut change.calibrations {
+        if let Some(because) = better(calibration, resolved) {
+            calibration.because = because;
+            if source == BlockSource::Optimise {
+                take(calibration, resolved, twin);
+            }
+        }
+    }
+    change
 }
 
 /// Returns why today's calibration is the better one; `None` if the block's own stays.

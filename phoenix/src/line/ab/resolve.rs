@@ -175,12 +175,6 @@ impl Known<'_> {
                 .find(|slot| slot.tag == tag);
             let required = then.or(now).is_none_or(|slot| slot.required);
             let (level, dt_days, why) = match (now.map(|slot| &slot.fill), then.map(|slot| &slot.fill)) {
-                (
-                    Some(Fill::Filled {
-                        level, dt_days, reason, ..
-                    }),
-                    _,
-                ) => (*level, *dt_days, reason.clone()),
                 (Some(Fill::Missing { reason }), recorded) => {
                     refused.insert(tag.clone(), reason.clone());
                     let recorded = recorded.and_then(level_of);
@@ -188,6 +182,12 @@ impl Known<'_> {
                     (level, dt_days, format!("the rules of today refuse it: {reason}"))
                 }
                 (
+                    Some(Fill::Filled {
+                        level, dt_days, reason, ..
+                    }),
+                    _,
+                )
+                | (
                     _,
                     Some(Fill::Filled {
                         level, dt_days, reason, ..
