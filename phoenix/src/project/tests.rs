@@ -107,3 +107,55 @@ fn the_digest_follows_what_decides_the_products_and_nothing_else() -> Result<(),
     assert!(lost.is_err_and(|text| text.contains("validity.toml")));
     Ok(())
 }
+
+#[test]
+fn where_jobs_come_from_and_how_masters_are_judged_is_part_of_the_project() -> Result<(), Box<dyn std::error::Error>> {
+    let more = "[blocks]\nsource = \"optimise\"\nmade_from = \"2015-07-01\"\n[judgement]\nhistory = \"old.db\"\n\
+                tolerance = 0.2\ntolerance_of = { RON = 0.05 }\n[files]";
+    let text = TEXT.replace("[files]", more);
+    let read = project(&text)?;
+    assert_eq!(read.blocks.made_from, Some("2015-07-01".parse()?));
+    assert_eq!(project(&read.to_toml()?)?, read);
+    assert!(project(&text.replace("2015-07-01", "2015-07-32")).is_err());
+    let digest = |text: &str| project(text).map(|read| read.digest_with(&std::collections::BTreeMap::new()));
+    assert_eq!(digest(&text)?, digest(&text.replace("old.db", "elsewhere/old.db"))?);
+    assert_ne!(digest(&text)?, digest(&text.replace("0.05", "0.06"))?);
+    assert_ne!(digest(&text)?, digest(&text.replace("optimise", "make"))?);
+    let folder = tempfile::tempdir()?;
+    fs::write(folder.path().join("muse.oca"), "")?;
+    fs::write(folder.path().join("validity.toml"), "")?;
+    fs::write(folder.path().join("project.toml"), &text)?;
+    let open = OpenProject::open(folder.path().join("project.toml"))?;
+    assert_eq!(open.judgement().history, Some(folder.path().join("old.db")));
+    assert!(open.check_frozen("stream").is_err());
+    Ok(())
+}
+
+#[test]
+fn several_rule_books_are_one_and_a_mistake_names_its_own_file() -> Result<(), Box<dyn std::error::Error>> {
+    let folder = tempfile::tempdir()?;
+    let put = |name: &str, text: &[u8]| fs::write(folder.path().join(name), text);
+    put(
+        "project.toml",
+        TEXT.replace("[\"muse.oca\"]", "[\"a.oca\", \"b.oca\"]").as_bytes(),
+    )?;
+    put("validity.toml", b"instrument = \"MUSE\"\n")?;
+    // A comment in Latin-1, as ESO's own files have them.
+    put(
+        "a.oca",
+        b"// d\xe9faut\nif INSTRUME == \"MUSE\" then { DO.CATG = \"A\"; }\n",
+    )?;
+    put("b.oca", b"if INSTRUME == \"MUSE\" then { DO.CATG = \"B\"; }\n")?;
+    let open = OpenProject::open(folder.path().join("project.toml"))?;
+    let texts = open.texts()?;
+    let rules = texts.rules.unwrap_or_default();
+    assert!(
+        rules.find("\"A\"") < rules.find("\"B\"") && rules.contains("défaut"),
+        "{rules}"
+    );
+    put("b.oca", b"\nif INSTRUME = then\n")?;
+    let open = OpenProject::open(folder.path().join("project.toml"))?;
+    let error = open.texts().map_err(|error| error.to_string()).expect_err("refused");
+    assert!(error.contains("b.oca") && error.contains('2'), "{error}");
+    Ok(())
+}
