@@ -312,3 +312,37 @@ fn of_two_frames_with_one_name_one_is_used_and_the_other_is_told() {
         "{document:#}"
     );
 }
+
+/// A second class for what UVES' own rules call a science target.
+const SECOND_CLASS: &str = r#"
+// source: made up: it contradicts the rule above
+if INSTRUME == "UVES" and PRO.CATG is undefined and DPR.CATG == "SCIENCE" and DPR.TYPE == "OBJECT,POINT" then
+{
+    DO.CATG = "SOMETHING_ELSE";
+}
+"#;
+
+#[test]
+fn a_frame_that_two_rules_name_differently_is_told_with_both_names_and_the_calibrations_are_made() {
+    let stage = night();
+    let own = phoenix_testkit::peers::workspace_root().join("phoenix-instruments/uves/rules/uves.oca");
+    let rules = std::fs::read_to_string(own).expect("the rules read") + SECOND_CLASS;
+    std::fs::write(stage.path().join("mine.oca"), rules).expect("written");
+    let path = stage.path().join("project.toml");
+    let project = std::fs::read_to_string(&path).expect("reads") + "[files]\nrules = [\"mine.oca\"]\n";
+    std::fs::write(&path, project).expect("written");
+    let document = run(&stage, &[]).json_with(1);
+    for target in frames(&stage, "OBJECT,POINT") {
+        let (severity, reason) = left_out(&document, &stem(&target));
+        assert_eq!(severity, "error");
+        assert!(
+            reason.contains("is both") && reason.contains("SOMETHING_ELSE"),
+            "{reason}"
+        );
+    }
+    assert!(jobs(&document).len() > 5, "{document:#}");
+    assert!(
+        jobs(&document).iter().all(|job| job["stage"] == "ingested"),
+        "{document:#}"
+    );
+}

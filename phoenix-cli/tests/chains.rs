@@ -95,22 +95,33 @@ fn redo_descendants(stage: &Stage, instrument: &str, first: &Value, recipe: &str
     }
 }
 
+/// The recipes of UVES' cascade.
+const UVES: [&str; 7] = [
+    "uves_cal_mbias",
+    "uves_cal_predict",
+    "uves_cal_orderpos",
+    "uves_cal_mflat",
+    "uves_cal_wavecal",
+    "uves_cal_response",
+    "uves_obs_scired",
+];
+
+/// The recipes of GIRAFFE's cascade.
+const GIRAFFE: [&str; 5] = [
+    "gimasterbias",
+    "gimasterdark",
+    "gimasterflat",
+    "giwavecalibration",
+    "giscience",
+];
+
 #[test]
 fn a_blue_night_of_uves_runs_from_raw_frames_and_redoes_only_what_a_lost_master_concerns() {
     if peers::esorex("uves_obs_scired").is_none() {
         return;
     }
     let stage = laid_down(&uves_blue(1, FrameSize::Small));
-    let recipes = [
-        "uves_cal_mbias",
-        "uves_cal_predict",
-        "uves_cal_orderpos",
-        "uves_cal_mflat",
-        "uves_cal_wavecal",
-        "uves_cal_response",
-        "uves_obs_scired",
-    ];
-    let document = whole_cascade(&stage, "UVES", &recipes);
+    let document = whole_cascade(&stage, "UVES", &UVES);
     let delivered = names(&stage.store().join("products"));
     let spectra = delivered
         .iter()
@@ -146,16 +157,7 @@ fn a_red_night_of_uves_runs_from_raw_frames() {
         return;
     }
     let stage = laid_down(&uves_red(1, FrameSize::Small));
-    let recipes = [
-        "uves_cal_mbias",
-        "uves_cal_predict",
-        "uves_cal_orderpos",
-        "uves_cal_mflat",
-        "uves_cal_wavecal",
-        "uves_cal_response",
-        "uves_obs_scired",
-    ];
-    whole_cascade(&stage, "UVES", &recipes);
+    whole_cascade(&stage, "UVES", &UVES);
 }
 
 #[test]
@@ -164,12 +166,5 @@ fn a_night_of_giraffe_runs_from_raw_frames() {
         return;
     }
     let stage = laid_down(&giraffe(1, FrameSize::Small));
-    let recipes = [
-        "gimasterbias",
-        "gimasterdark",
-        "gimasterflat",
-        "giwavecalibration",
-        "giscience",
-    ];
-    whole_cascade(&stage, "GIRAFFE", &recipes);
+    whole_cascade(&stage, "GIRAFFE", &GIRAFFE);
 }

@@ -1,6 +1,7 @@
 //! The state of a run as text.
 
 use console::style;
+use phoenix::core::caveat::Caveat;
 use phoenix::core::traits::{Halt, Stage};
 use phoenix::line::{JobSummary, LineReport, ScoreSummary};
 
@@ -69,12 +70,36 @@ fn job_lines(job: &JobSummary, lines: &mut Vec<String>) {
     if let Some(because) = job.because() {
         lines.push(format!("    {because}"));
     }
-    lines.extend(
-        job.caveats
-            .iter()
-            .map(|caveat| format!("    caveat {}: {caveat}", caveat.code())),
-    );
+    lines.extend(caveat_lines(&job.caveats));
     lines.extend(job.delivered.iter().map(|receipt| format!("    → {}", receipt.address)));
+}
+
+/// Most calibrations that one line names.
+const MOST_NAMED: usize = 3;
+
+/// Writes reservations one a line; calibrations that this run made itself and nobody certified yet share a line, since in
+/// a run from raw frames that is all of them.
+fn caveat_lines(caveats: &[Caveat]) -> Vec<String> {
+    let slots: Vec<&str> = (caveats.iter())
+        .filter_map(|caveat| match caveat {
+            Caveat::VirtualInput { slot } => Some(slot.as_str()),
+            _ => None,
+        })
+        .collect();
+    let is_shared = slots.len() > 1;
+    let mut lines: Vec<String> = (caveats.iter())
+        .filter(|caveat| !(is_shared && matches!(caveat, Caveat::VirtualInput { .. })))
+        .map(|caveat| format!("    caveat {}: {caveat}", caveat.code()))
+        .collect();
+    if is_shared {
+        let named = slots.iter().take(MOST_NAMED).copied().collect::<Vec<_>>().join(", ");
+        let more = if slots.len() > MOST_NAMED { ", …" } else { "" };
+        lines.push(format!(
+            "    caveat VI: {} calibrations are not certified: {named}{more}",
+            slots.len()
+        ));
+    }
+    lines
 }
 
 fn score_words(score: &ScoreSummary) -> String {
@@ -99,5 +124,31 @@ fn stage_word(stage: Stage) -> &'static str {
         Stage::Reviewed => "reviewed",
         Stage::Converted => "converted",
         Stage::Ingested => "ingested",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use phoenix::core::caveat::Caveat;
+
+    use super::caveat_lines;
+
+    #[test]
+    fn calibrations_that_nobody_certified_yet_share_a_line() {
+        let of = |slot: &str| Caveat::VirtualInput { slot: slot.into() };
+        let stale = Caveat::Partial {
+            reason: "one exposure".into(),
+        };
+        assert_eq!(
+            caveat_lines(&[of("A"), stale, of("B"), of("C"), of("D")]),
+            [
+                "    caveat PA: partial: one exposure",
+                "    caveat VI: 4 calibrations are not certified: A, B, C, …"
+            ]
+        );
+        assert_eq!(
+            caveat_lines(&[of("A")]),
+            ["    caveat VI: calibration A is not certified"]
+        );
     }
 }
