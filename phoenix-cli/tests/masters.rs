@@ -26,7 +26,10 @@ fn night() -> Stage {
     phoenix::demo::lay_down(&night, &stage.store()).expect("the night is laid down");
     let registry = phoenix::default_registry().expect("the instruments");
     let uves = registry.get("UVES").expect("UVES is built in");
-    assert!(uves.scorer(&Tag::from("MASTER_BIAS_BLUE")).is_some(), "the master bias is scored");
+    assert!(
+        uves.scorer(&Tag::from("MASTER_BIAS_BLUE")).is_some(),
+        "the master bias is scored"
+    );
     stand_in::esorex(stage.path(), uves.as_ref(), ("", "", ""));
     let project = format!(
         "layout = 1\nname = \"masters\"\nversion = 1\ninstrument = \"UVES\"\nmode = \"MCALIB\"\nreview = \"none\"\n\
@@ -42,10 +45,24 @@ fn night() -> Stage {
 fn every_parameter_of_a_master_stands_beside_the_stored_one_with_a_reason() {
     let stage = night();
     let old = SqliteState::open(stage.path().join("old.db")).expect("a state");
-    let words = ["run", "--project", "project.toml", "--night", NIGHT, "--json", "--threads", "2", "--out", "run"];
+    let words = [
+        "run",
+        "--project",
+        "project.toml",
+        "--night",
+        NIGHT,
+        "--json",
+        "--threads",
+        "2",
+        "--out",
+        "run",
+    ];
     let document = stage.phoenix(&words).json();
     let jobs = document["jobs"].as_array().expect("jobs");
-    assert!(jobs.iter().all(|job| job["task"] != "uves_obs_scired"), "science is not worked");
+    assert!(
+        jobs.iter().all(|job| job["task"] != "uves_obs_scired"),
+        "science is not worked"
+    );
     let pages = files(&stage.path().join("run/report"));
     let (_, page) = pages
         .iter()
@@ -53,13 +70,19 @@ fn every_parameter_of_a_master_stands_beside_the_stored_one_with_a_reason() {
         .expect("the score of a master bias");
     let page: serde_json::Value = serde_json::from_slice(page).expect("a document");
     let text = page.to_string();
-    assert!(text.contains(":stored") && text.contains("no stored score of this kind"), "{text}");
+    assert!(
+        text.contains(":stored") && text.contains("no stored score of this kind"),
+        "{text}"
+    );
     // Only facts are kept as values of the past, not judgements of judgements.
     let state = SqliteState::open_existing(stage.path().join("run/state.db")).expect("the state");
     let rows = state.rows().expect("rows");
     assert!(rows.iter().all(|row| !row.parameter.ends_with(":stored")));
     // With a stored score of another epoch the reason names it.
-    let row = rows.iter().find(|row| row.product.contains("uves_cal_mbias")).expect("a row");
+    let row = rows
+        .iter()
+        .find(|row| row.product.contains("uves_cal_mbias"))
+        .expect("a row");
     let stored = QcRow {
         product: format!("UVES.old_tpl{}", tail(&row.product)),
         mjd: Mjd(row.mjd.0 - 30.0),
@@ -73,13 +96,24 @@ fn every_parameter_of_a_master_stands_beside_the_stored_one_with_a_reason() {
         scores: Vec::new(),
         flags: Vec::new(),
     };
-    old.save(&report, &[stored.clone()]).expect("saved");
-    let again = ["run", "--project", "project.toml", "--night", NIGHT, "--json", "--threads", "2", "--out", "again"];
+    old.save(&report, std::slice::from_ref(&stored)).expect("saved");
+    let again = [
+        "run",
+        "--project",
+        "project.toml",
+        "--night",
+        NIGHT,
+        "--json",
+        "--threads",
+        "2",
+        "--out",
+        "again",
+    ];
     stage.phoenix(&again).json();
     let pages = files(&stage.path().join("again/report"));
-    let told = pages.iter().any(|(name, bytes)| {
-        name.ends_with(".score.json") && String::from_utf8_lossy(bytes).contains(&stored.product)
-    });
+    let told = pages
+        .iter()
+        .any(|(name, bytes)| name.ends_with(".score.json") && String::from_utf8_lossy(bytes).contains(&stored.product));
     assert!(told, "no score names {}", stored.product);
 }
 

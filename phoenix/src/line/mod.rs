@@ -1,9 +1,11 @@
 //! The line: ten steps over one run folder, each separately callable, repeatable and safe under `kill -9`.
 //!
 //! `config` says what is asked for, `folder` where it lies, `run` is the `Line` itself; `plan`, `fetch`, `process`,
-//! `quality`, `review`, `convert`, `ingest` are the steps; `mode` says which frames a kind of batch works with, `redo`
+//! `quality`, `review`, `convert`, `ingest` are the steps; `edits` changes headers before frames are named, `mode` says
+//! which frames a kind of batch works with, `batch` selects by what is no date, `ab` brings in association blocks,
+//! `judge` sets masters beside stored scores, `past` is what limits are formed from, `costs` what recipes took; `redo`
 //! forgets results, `compare` sets two runs side by side; `report` and `summary` tell how it stands; `fault` keeps
-//! the failure of one job from the others; `resume` is what makes a second start safe.
+//! the failure of one job from the others; `resume` is what makes a second start safe; `campaign` works many nights.
 //!
 //! A stage of a job is recorded once, when its results are on the disk under their final names. Whatever a killed
 //! process did after its last record is done again and gives the same bits; what it left half-written has a name
@@ -24,6 +26,7 @@ mod folder;
 mod ingest;
 mod judge;
 mod mode;
+mod past;
 mod plan;
 mod process;
 mod quality;

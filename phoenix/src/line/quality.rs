@@ -22,6 +22,7 @@ use super::config::Step;
 use super::fault::Fault;
 use super::folder::{read_json, write_json, write_whole};
 use super::judge::beside_stored;
+use super::past::Past;
 use super::{Line, LineError};
 use crate::choice::Mode;
 
@@ -160,7 +161,8 @@ impl Line {
 
     fn score(&self, record: &mut JobRecord, stored: &StoredProduct, scorer: &dyn QcScorer) -> Result<(), Fault> {
         let product = read_product(&stored.location)?;
-        let trend = StoreTrend::new(&*self.state);
+        let past = self.past();
+        let trend = StoreTrend::new(&past);
         let mut examination = examine(&product, scorer, &trend)?;
         trend.finish()?;
         if examination.preview.is_none() {
@@ -193,9 +195,17 @@ impl Line {
         let mut rows = self.state.rows()?;
         rows.retain(|row| row.product != product);
         if let Some(history) = &self.history {
+            // A master of the same name there is the one of then, and the best to be judged by.
             rows.extend(history.rows()?);
         }
         Ok(rows)
+    }
+
+    fn past(&self) -> Past<'_> {
+        Past {
+            own: &self.state,
+            history: self.history.as_deref(),
+        }
     }
 
     /// Draws a product that is delivered as a spectrum; what cannot be drawn goes without a picture.
