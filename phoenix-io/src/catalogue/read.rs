@@ -156,13 +156,17 @@ impl<'p> Reader<'p> {
 
     fn words(&mut self) -> Result<Vec<u32>, CatalogueError> {
         let mut numbers: Vec<u32> = self.numbers()?;
-        numbers.iter_mut().for_each(|number| *number = u32::from_le(*number));
+        for number in &mut numbers {
+            *number = u32::from_le(*number);
+        }
         Ok(numbers)
     }
 
     fn longs(&mut self) -> Result<Vec<u64>, CatalogueError> {
         let mut numbers: Vec<u64> = self.numbers()?;
-        numbers.iter_mut().for_each(|number| *number = u64::from_le(*number));
+        for number in &mut numbers {
+            *number = u64::from_le(*number);
+        }
         Ok(numbers)
     }
 

@@ -82,6 +82,9 @@ fn whole(path: &Path, wanted: &WantedKeys) -> Result<Header, FitsError> {
     Ok(header)
 }
 
+/// What was found in some files.
+type Headers = Vec<Result<Header, FitsError>>;
+
 /// Reads the wanted keys of many files on the threads of an executor; results come in the order of the paths.
 pub fn read_all_wanted<P: AsRef<Path> + Sync>(
     paths: &[P],
@@ -89,9 +92,9 @@ pub fn read_all_wanted<P: AsRef<Path> + Sync>(
     executor: &dyn Executor,
 ) -> Vec<Result<Header, FitsError>> {
     let n_parts = paths.len().div_ceil(FILES_AT_ONCE);
-    let done: Mutex<Vec<Option<Vec<Result<Header, FitsError>>>>> = Mutex::new((0..n_parts).map(|_| None).collect());
+    let done: Mutex<Vec<Option<Headers>>> = Mutex::new((0..n_parts).map(|_| None).collect());
     let next = AtomicUsize::new(0);
-    let read = |part: &[P], buffer: &mut Vec<u8>| -> Vec<Result<Header, FitsError>> {
+    let read = |part: &[P], buffer: &mut Vec<u8>| -> Headers {
         part.iter()
             .map(|path| read_wanted(path.as_ref(), wanted, buffer))
             .collect()
