@@ -66,7 +66,7 @@ fn product(category: &str) -> Product {
 pub(crate) fn esorex(folder: &Path, instrument: &dyn Instrument, (recipe, frame, deed): (&str, &str, &str)) {
     let (mut list, mut made) = (String::new(), String::new());
     fs::create_dir_all(folder.join("made")).expect("a folder");
-    write_product(&folder.join("made/foreign.fits"), product(FOREIGN)).expect("written");
+    write_product(folder.join("made/foreign.fits"), product(FOREIGN)).expect("written");
     for (name, known) in recipes(instrument) {
         let options: Vec<String> = known
             .options
