@@ -75,14 +75,30 @@ const SLOTS: [(&str, Declared); 14] = [
         &[("FILTER_LIST", false, Rule::Static), ("OUTPUT_WCS", false, Rule::Grid)],
     ),
     ("muse_bias", &[("BADPIX_TABLE", false, Rule::Static)]),
-    ("muse_dark", &[("MASTER_BIAS", true, Rule::Nearest)]),
-    ("muse_flat", &[("MASTER_BIAS", true, Rule::Nearest)]),
+    (
+        "muse_dark",
+        &[
+            ("MASTER_BIAS", true, Rule::Nearest),
+            ("BADPIX_TABLE", false, Rule::Static),
+        ],
+    ),
+    (
+        "muse_flat",
+        &[
+            ("MASTER_BIAS", true, Rule::Nearest),
+            ("MASTER_DARK", false, Rule::Nearest),
+            ("BADPIX_TABLE", false, Rule::Static),
+        ],
+    ),
     (
         "muse_wavecal",
         &[
             ("MASTER_BIAS", true, Rule::Nearest),
             ("TRACE_TABLE", true, Rule::Nearest),
             ("LINE_CATALOG", true, Rule::Static),
+            ("MASTER_DARK", false, Rule::Nearest),
+            ("MASTER_FLAT", false, Rule::Nearest),
+            ("BADPIX_TABLE", false, Rule::Static),
         ],
     ),
     (
@@ -92,6 +108,9 @@ const SLOTS: [(&str, Declared); 14] = [
             ("TRACE_TABLE", true, Rule::Nearest),
             ("WAVECAL_TABLE", true, Rule::Nearest),
             ("LINE_CATALOG", true, Rule::Static),
+            ("MASTER_DARK", false, Rule::Nearest),
+            ("MASTER_FLAT", false, Rule::Nearest),
+            ("BADPIX_TABLE", false, Rule::Static),
         ],
     ),
     (
@@ -102,6 +121,9 @@ const SLOTS: [(&str, Declared); 14] = [
             ("TRACE_TABLE", true, Rule::Nearest),
             ("WAVECAL_TABLE", true, Rule::Nearest),
             ("GEOMETRY_TABLE", true, Rule::Static),
+            ("MASTER_DARK", false, Rule::Nearest),
+            ("ILLUM", false, Rule::Nearest),
+            ("BADPIX_TABLE", false, Rule::Static),
         ],
     ),
     (
@@ -114,6 +136,8 @@ const SLOTS: [(&str, Declared); 14] = [
             ("GEOMETRY_TABLE", true, Rule::Static),
             ("ILLUM", false, Rule::Nearest),
             ("TWILIGHT_CUBE", false, Rule::Nearest),
+            ("MASTER_DARK", false, Rule::Nearest),
+            ("BADPIX_TABLE", false, Rule::Static),
         ],
     ),
     (
@@ -121,6 +145,7 @@ const SLOTS: [(&str, Declared); 14] = [
         &[
             ("EXTINCT_TABLE", true, Rule::Static),
             ("STD_FLUX_TABLE", true, Rule::Static),
+            ("TELLURIC_REGIONS", false, Rule::Static),
             ("FILTER_LIST", false, Rule::Static),
         ],
     ),
@@ -131,9 +156,18 @@ const SLOTS: [(&str, Declared); 14] = [
             ("STD_RESPONSE", true, Rule::Nearest),
             ("SKY_LINES", true, Rule::Static),
             ("LSF_PROFILE", true, Rule::Nearest),
+            ("STD_TELLURIC", false, Rule::Nearest),
         ],
     ),
-    ("muse_astrometry", &[("ASTROMETRY_REFERENCE", true, Rule::Static)]),
+    (
+        "muse_astrometry",
+        &[
+            ("ASTROMETRY_REFERENCE", true, Rule::Static),
+            ("EXTINCT_TABLE", false, Rule::Static),
+            ("STD_RESPONSE", false, Rule::Nearest),
+            ("STD_TELLURIC", false, Rule::Nearest),
+        ],
+    ),
     (
         "muse_scipost",
         &[

@@ -10,10 +10,14 @@
 
 mod support;
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use phoenix_core::association::CalibPool;
+use phoenix_core::dataset::{Completeness, Dataset};
 use phoenix_core::frame::{ClassifiedFrame, Frame, FrameRef};
-use phoenix_core::id::TaskId;
+use phoenix_core::id::{Tag, TaskId};
 use phoenix_core::product::Product;
-use phoenix_core::rules::Validity;
+use phoenix_core::rules::{RuleBook, Validity};
 use phoenix_core::traits::{Instrument, Selection};
 use phoenix_muse::{Muse, instrument, kinds};
 use phoenix_sim::night::{self, Content};
@@ -76,6 +80,36 @@ fn the_rules_tell_their_sources_and_the_linter_finds_no_error() {
 fn every_calibration_has_its_tasks_levels_and_makers() {
     let validity = Validity::parse(VALIDITY).unwrap();
     insta::assert_yaml_snapshot!(matrix::matrix(&instrument().unwrap(), &validity).unwrap());
+}
+
+#[test]
+fn a_task_needs_what_its_rule_says_and_asks_for_nothing_else() {
+    let (muse, book) = (instrument().unwrap(), RuleBook::parse(kinds::RULES).unwrap());
+    let pool = CalibPool::new(&[], &[]);
+    for task in muse.outlined() {
+        let dataset = Dataset {
+            id: "MUSE.2016-05-02T00:00:00.000".into(),
+            task: task.clone(),
+            key: BTreeMap::new(),
+            frames: Vec::new(),
+            needs: Vec::new(),
+            completeness: Completeness::Complete,
+        };
+        let slots = muse.associator().associate(&dataset, &pool).unwrap().slots;
+        let declared = &book.task(&task).unwrap().slots;
+        let needed = declared.iter().filter(|slot| slot.bounds.min != Some(0));
+        let needed: BTreeSet<&Tag> = needed.map(|slot| &slot.tag).collect();
+        let known: BTreeSet<&Tag> = declared.iter().map(|slot| &slot.tag).collect();
+        let required: BTreeSet<&Tag> = slots
+            .iter()
+            .filter(|slot| slot.required)
+            .map(|slot| &slot.tag)
+            .collect();
+        assert_eq!(required, needed, "{task}");
+        for slot in &slots {
+            assert!(known.contains(&slot.tag), "{task}: no rule speaks of {}", slot.tag);
+        }
+    }
 }
 
 #[test]
