@@ -1,28 +1,28 @@
 //! MUSE's whole chain through `esorex`, from simulated raw frames of three IFUs to the combined cube, in one plan.
 //!
 //! It takes half an hour and 5 GB of memory, so it runs only where `PHOENIX_MUSE_CHAIN` is set: to `1`, or to a folder
-//! with `raw/` and `static/` made before. `PHOENIX_MUSE_IFUS` names other IFUs than `11 12 13`.
+//! with `raw/` and `static/` made before. `PHOENIX_MUSE_IFUS` names other IFUs than `1 2 3`: the first must be among
+//! them, or the twilight recipe finds no pixels, and there must be three neighbours, or the field is too narrow for the
+//! profile of the standard star (both measured with the MUSE pipeline 2.8.7).
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
-use std::collections::{BTreeMap, BTreeSet};
+mod chain_support;
+
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
+use chain_support::{Chain, Row, add, frame, made, plan};
 use phoenix_core::engine::{Basis, Budget, Engine, MemoryCosts, MemoryJobs, RunIo};
-use phoenix_core::frame::FrameRef;
-use phoenix_core::header::Header;
-use phoenix_core::id::{InstrumentId, JobId, Tag, TaskId};
-use phoenix_core::plan::{InputSource, Plan, PlannedJob, Readiness};
-use phoenix_core::prelude::*;
-use phoenix_core::traits::{DeliverySpec, InputSpec, RecipeSpec, ResourceModel};
+use phoenix_core::id::JobId;
+use phoenix_core::plan::{InputSource, Plan, PlannedJob};
 use phoenix_io::fits::FitsFile;
-use phoenix_io::{DirSinks, EsorexRecipe, EsorexSettings, FitsReader, Installation, ThreadExecutor};
+use phoenix_io::{DirSinks, EsorexSettings, FitsReader, Installation, ThreadExecutor};
 use phoenix_testkit::peers;
 
-/// Recipe, inputs (main first, `?` for those that may be absent), products, GiB that it takes.
-const RECIPES: [(&str, &str, &str, u64); 10] = [
+const RECIPES: [Row; 10] = [
     ("muse_bias", "BIAS", "MASTER_BIAS", 1),
     ("muse_flat", "FLAT MASTER_BIAS", "MASTER_FLAT TRACE_TABLE", 1),
     (
@@ -45,7 +45,7 @@ const RECIPES: [(&str, &str, &str, u64); 10] = [
     ),
     (
         "muse_scibasic",
-        "?STD ?OBJECT ILLUM MASTER_BIAS MASTER_FLAT TRACE_TABLE WAVECAL_TABLE GEOMETRY_TABLE ?TWILIGHT_CUBE",
+        "?STD ?OBJECT ILLUM MASTER_BIAS MASTER_FLAT TRACE_TABLE WAVECAL_TABLE GEOMETRY_TABLE TWILIGHT_CUBE",
         "PIXTABLE_STD PIXTABLE_OBJECT",
         2,
     ),
@@ -64,69 +64,6 @@ const RECIPES: [(&str, &str, &str, u64); 10] = [
     ("muse_exp_align", "IMAGE_FOV", "OFFSET_LIST", 1),
     ("muse_exp_combine", "PIXTABLE_REDUCED OFFSET_LIST", "DATACUBE_FINAL", 6),
 ];
-
-fn outlines() -> impl Iterator<Item = RecipeSpec> {
-    RECIPES.into_iter().map(|(id, inputs, outputs, gib)| RecipeSpec {
-        id: id.into(),
-        doc: String::new(),
-        pipeline: String::new(),
-        inputs: (0..)
-            .zip(inputs.split(' '))
-            .map(|(n, tag)| InputSpec {
-                tag: tag.trim_start_matches('?').into(),
-                min: usize::from(!tag.starts_with('?')),
-                max: None,
-                is_main: n == 0 || tag.starts_with("?STD") || tag.starts_with("?OBJECT"),
-            })
-            .collect(),
-        outputs: outputs.split(' ').map(Tag::from).collect(),
-        params: Vec::new(),
-        references: Vec::new(),
-        resources: ResourceModel {
-            base_bytes: gib << 30,
-            bytes_per_input_byte: 0.0,
-            max_threads: 2,
-        },
-    })
-}
-
-/// Recipes without rules.
-#[derive(Debug)]
-struct Chain(BTreeMap<TaskId, EsorexRecipe>);
-
-impl Instrument for Chain {
-    fn id(&self) -> InstrumentId {
-        "MUSE".into()
-    }
-
-    fn selector(&self) -> &dyn DatasetSelector {
-        unreachable!("the plan is written by hand")
-    }
-
-    fn associator(&self) -> &dyn Associator {
-        unreachable!("the plan is written by hand")
-    }
-
-    fn tasks(&self) -> Vec<TaskId> {
-        self.0.keys().cloned().collect()
-    }
-
-    fn recipe(&self, task: &TaskId) -> Option<&dyn RecipeDyn> {
-        self.0.get(task).map(|recipe| recipe as &dyn RecipeDyn)
-    }
-
-    fn scorer(&self, _: &Tag) -> Option<&dyn QcScorer> {
-        None
-    }
-
-    fn delivery(&self, _: &Tag, _: &Header) -> Option<DeliverySpec> {
-        None
-    }
-
-    fn ingestor(&self, _: Arc<dyn Ingestor>) -> Box<dyn Ingestor> {
-        unreachable!("nothing is delivered here")
-    }
-}
 
 /// The plan as it is written.
 struct Draft {
@@ -155,22 +92,7 @@ impl Draft {
     }
 
     fn add(&mut self, id: &str, recipe: &str, inputs: Vec<InputSource>, params: serde_json::Value) {
-        let gib = RECIPES.iter().find(|known| known.0 == recipe).unwrap().3;
-        self.jobs.push(PlannedJob {
-            id: id.into(),
-            dataset: id.into(),
-            task: recipe.into(),
-            recipe: recipe.into(),
-            key: [("INS.MODE".to_owned(), "WFM-NOAO-N".to_owned())].into(),
-            inputs,
-            slots: Vec::new(),
-            params,
-            readiness: Readiness::Ready,
-            resources: phoenix_core::plan::Resources {
-                memory_bytes: gib << 30,
-                threads: 2,
-            },
-        });
+        add(&mut self.jobs, &RECIPES, (id, recipe), inputs, params);
     }
 
     fn write(mut self, ifus: &[u8]) -> Plan {
@@ -193,20 +115,15 @@ impl Draft {
         }
         let geometry = self.fixed("GEOMETRY_TABLE");
         let all: Vec<InputSource> = ifus.iter().flat_map(|ifu| wave_of(*ifu)).collect();
-        // With IFU 11 alone the recipe found no pixels for a cube; whether one IFU is the cause was not examined.
-        let mut twilight = Vec::new();
-        if ifus.len() > 1 {
-            let inputs = [self.raw("SKYFLAT"), all, vec![geometry.clone()]].concat();
-            self.add("twilight", "muse_twilight", inputs, serde_json::json!({}));
-            twilight.push(made("twilight", "TWILIGHT_CUBE"));
-        }
+        let inputs = [self.raw("SKYFLAT"), all, vec![geometry.clone()]].concat();
+        self.add("twilight", "muse_twilight", inputs, serde_json::json!({}));
         let exposures: Vec<(String, InputSource)> = [("STD", self.raw("STD")), ("OBJECT", self.raw("OBJECT"))]
             .into_iter()
             .flat_map(|(tag, frames)| (1..).zip(frames).map(move |(n, frame)| (format!("{tag}{n}"), frame)))
             .collect();
         for (name, exposure) in &exposures {
             for ifu in ifus {
-                let rest = [vec![geometry.clone()], twilight.clone()].concat();
+                let rest = vec![geometry.clone(), made("twilight", "TWILIGHT_CUBE")];
                 let inputs = [vec![exposure.clone()], self.raw("ILLUM"), wave_of(*ifu), rest].concat();
                 self.add(
                     &format!("basic_{name}_{ifu}"),
@@ -255,32 +172,7 @@ impl Draft {
             inputs,
             serde_json::json!({"filter": "white"}),
         );
-        Plan {
-            version: Plan::VERSION,
-            instrument: "MUSE".into(),
-            label: "chain".into(),
-            overlays: Vec::new(),
-            jobs: self.jobs,
-            left_out: Vec::new(),
-        }
-    }
-}
-
-fn frame(path: &Path, tag: &str) -> InputSource {
-    let frame = FrameRef {
-        id: path.file_stem().unwrap().to_string_lossy().into_owned().into(),
-        tag: tag.into(),
-        location: path.display().to_string(),
-        size_bytes: fs::metadata(path).ok().map(|found| found.len()),
-        digest: None,
-    };
-    InputSource::Frame { frame }
-}
-
-fn made(job: &str, tag: &str) -> InputSource {
-    InputSource::Job {
-        job: job.into(),
-        tag: tag.into(),
+        plan("MUSE", self.jobs)
     }
 }
 
@@ -328,7 +220,7 @@ fn the_muse_chain_runs_from_raw_frames_to_the_combined_cube_and_a_second_run_doe
     let Some(_) = peers::esorex("muse_exp_combine") else {
         return;
     };
-    let ifus = std::env::var("PHOENIX_MUSE_IFUS").unwrap_or_else(|_| "11 12 13".to_owned());
+    let ifus = std::env::var("PHOENIX_MUSE_IFUS").unwrap_or_else(|_| "1 2 3".to_owned());
     let folder = tempfile::tempdir().unwrap();
     let data = if Path::new(&wanted).is_dir() {
         PathBuf::from(&wanted)
@@ -346,12 +238,8 @@ fn the_muse_chain_runs_from_raw_frames_to_the_combined_cube_and_a_second_run_doe
         ..EsorexSettings::default()
     };
     let installation = Installation::find(settings).unwrap();
-    let recipes = outlines().map(|outline| {
-        let task = TaskId::from(outline.id.as_str());
-        (task, EsorexRecipe::new(&installation, &outline).unwrap())
-    });
     let costs = Arc::new(MemoryCosts::new());
-    let engine = Engine::new(Arc::new(Chain(recipes.collect())))
+    let engine = Engine::new(Arc::new(Chain::new("MUSE", &RECIPES, &installation)))
         .with_costs(costs)
         .with_budget(Budget {
             threads: 2,

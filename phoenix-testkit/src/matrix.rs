@@ -8,7 +8,7 @@ use phoenix_core::dataset::{Completeness, Dataset};
 use phoenix_core::id::{Tag, TaskId};
 use phoenix_core::rules::validity::Window;
 use phoenix_core::rules::{CalibrationPlan, Moment, TimeRule, Validity};
-use phoenix_core::traits::{AssociateError, Instrument};
+use phoenix_core::traits::{AssociateError, Instrument, RecipeDyn};
 
 /// What one task wants of one kind of file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,7 +35,7 @@ pub fn matrix(instrument: &dyn Instrument, validity: &Validity) -> Result<Vec<St
     let mut makers: BTreeMap<Tag, Vec<TaskId>> = BTreeMap::new();
     let tasks: BTreeSet<TaskId> = instrument.outlined().into_iter().chain(instrument.tasks()).collect();
     for task in &tasks {
-        let native = instrument.recipe(task).map(|recipe| recipe.spec_dyn());
+        let native = instrument.recipe(task).map(RecipeDyn::spec_dyn);
         let Some(outline) = instrument.outline(task).or(native) else {
             continue;
         };
