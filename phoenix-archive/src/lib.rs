@@ -1,9 +1,11 @@
 //! Archive side of PHOENIX: stores, catalogue, science-data-product standard, ingestion.
 //!
-//! `store` reaches local folders, S3 buckets and memory; `frames`, `query` and `info` select; `fetch` brings files to
-//! this machine; `sdp` converts to ESO's product standard and checks it; `transport` and `deliver` bring products in.
+//! `store` reaches local folders, S3 buckets and memory; `frames`, `query`, `info` and `blocks` select; `fetch` brings
+//! files to this machine; `sdp` converts to ESO's product standard and checks it; `transport` and `deliver` bring
+//! products in.
 //! Everything that waits is async; [`wait`] and [`wait_unless_stopped`] serve a synchronous caller.
 
+pub mod blocks;
 #[cfg(feature = "tables")]
 pub mod catalog;
 pub mod deliver;
@@ -20,6 +22,7 @@ mod testing;
 pub mod transport;
 mod wait;
 
+pub use blocks::block_texts;
 pub use deliver::{DeliverOptions, Delivery, deliver, deliver_blocking, deliver_one};
 pub use fetch::{FetchError, FetchOptions, FetchOrigin, FetchRequest, Fetched, fetch, fetch_all};
 pub use frames::{FrameQuery, HeaderDecoder, HeaderState, Listing, Span, list_frames};

@@ -1,8 +1,7 @@
 //! The historical blocks of the nights that are asked for.
 
-use std::path::Path;
-
-use phoenix_archive::store::{Store, StoreError};
+use phoenix_archive::block_texts;
+use phoenix_archive::store::Store;
 use phoenix_core::dataset::LeftOut;
 use phoenix_core::id::FrameId;
 use phoenix_core::observe::Event;
@@ -49,8 +48,7 @@ pub(in crate::line) fn fetch(
     }
     let is_of_blocks = |night: &_| settings.blocks.made_from.is_none_or(|from| *night < from);
     for night in settings.nights.iter().filter(is_of_blocks) {
-        let folder = store.layout().ab(&settings.instrument, night);
-        let read = read_folder(store, &folder);
+        let read = block_texts(store, &settings.instrument, night);
         let texts = phoenix_archive::wait_unless_stopped(read, &controls.cancel)?
             .ok_or(LineError::Stopped)?
             .map_err(|source| LineError::Store {
@@ -74,17 +72,4 @@ pub(in crate::line) fn fetch(
         }
     }
     Ok((found, left_out))
-}
-
-async fn read_folder(store: &Store, folder: &str) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
-    let mut objects = store.list(folder).await?;
-    let is_block = |key: &str| Path::new(key).extension().is_some_and(|extension| extension == "ab");
-    objects.retain(|object| is_block(&object.key));
-    objects.sort_by(|a, b| a.key.cmp(&b.key));
-    let mut texts = Vec::with_capacity(objects.len());
-    for object in objects {
-        let bytes = store.read(&object.key).await?;
-        texts.push((object.key, bytes));
-    }
-    Ok(texts)
 }
