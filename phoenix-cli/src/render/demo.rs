@@ -61,11 +61,14 @@ fn block(cube: &BlockQuality) -> String {
 
 fn rejection(cosmics: &RejectionQuality) -> String {
     format!(
-        "  cosmic rays   {:.1} % of the {} pixels hit above 10 σ rejected ({:.1} % of all {}), {:.4} % of clean pixels lost\n",
+        "  cosmic rays   {:.1} % of the {} pixels hit above 10 σ rejected ({:.1} % of all {}), {:.4} % of clean pixels lost;\n                \
+        the cores of stars lose {:.3} % of their flux in the median, {:.3} % at most\n",
         100.0 * cosmics.completeness_bright,
         cosmics.n_bright,
         100.0 * cosmics.completeness,
         cosmics.n_hits,
         100.0 * cosmics.false_rate,
+        cosmics.core_loss_percent,
+        cosmics.core_loss_max_percent,
     )
 }

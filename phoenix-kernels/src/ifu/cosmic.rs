@@ -8,6 +8,7 @@
 #![allow(unsafe_code, clippy::inline_always)]
 
 use super::gather::{ALONG_X, ALONG_Y, Cells, PADDING, REJECTED, SAMPLE};
+use super::screen::{Screen, TILE, Tile};
 use crate::math::Numerics;
 use crate::stat;
 use multiversion::multiversion;
@@ -35,7 +36,7 @@ pub struct CosmicOptions {
 }
 
 /// Which of the 27 cells around a voxel form the sample.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Neighbourhood {
     /// Rows above and below, and the cell itself.
     AlongX,
@@ -54,6 +55,8 @@ pub(super) struct CosmicTest {
     pub(super) numerics: Numerics,
     /// Slice direction bits used for all rows in `Eso`.
     pub(super) common: u8,
+    /// Slice direction bits that rows may have.
+    pub(super) directions: [Option<u8>; 3],
 }
 
 fn neighbourhood(bits: u8) -> Neighbourhood {
@@ -121,14 +124,31 @@ impl CosmicTest {
     /// Flags the rows of `planes`.
     pub(super) fn run(&self, cells: &mut Cells, planes: &Range<usize>, work: &mut CosmicWork) {
         work.flagged.clear();
-        let [nx, ny] = cells.size;
-        for i in 0..nx {
-            // The guesses of the first plane of one column of cells begin the next.
-            work.guesses = [Guess::default(); 3];
-            for j in 0..ny {
-                test_column(self, cells, [i, j], planes, work);
+        let [nx, ny] = cells.size.map(tiles);
+        let mut screen = std::mem::take(&mut work.screen);
+        let mut kinds: Vec<Neighbourhood> = self.directions.iter().flatten().map(|bits| self.kind(*bits)).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        for i in nx {
+            for j in ny.clone() {
+                let tile = Tile {
+                    i: i.clone(),
+                    j,
+                    planes,
+                    kinds: &kinds,
+                    sigma: self.options.sigma,
+                };
+                if self.options.kind == CosmicKind::Median {
+                    screen.run(cells, &tile);
+                }
+                for i in tile.i.clone() {
+                    for j in tile.j.clone() {
+                        test_column(self, cells, [i, j], &tile, &screen, work);
+                    }
+                }
             }
         }
+        work.screen = screen;
         for row in &work.flagged {
             cells.bits[*row as usize] |= REJECTED;
         }
@@ -200,10 +220,31 @@ impl CosmicTest {
 
 /// Tests the rows of one column of cells, those of each slice direction against their own neighbours.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-fn test_column(test: &CosmicTest, cells: &Cells, at: [usize; 2], planes: &Range<usize>, work: &mut CosmicWork) {
+fn test_column(
+    test: &CosmicTest,
+    cells: &Cells,
+    at: [usize; 2],
+    tile: &Tile<'_>,
+    screen: &Screen,
+    work: &mut CosmicWork,
+) {
     let mut around: [Option<Around>; 3] = [None; 3];
-    let mut begin = None;
-    for l in planes.clone() {
+    let clean = screen.clean(tile, at);
+    let mut last = None;
+    for (n, l) in tile.planes.clone().enumerate() {
+        if clean.get(n).is_some_and(|clean| *clean) {
+            continue;
+        }
+        // Behind planes that were proved clean, the tile knows more than the last sample does.
+        if last.is_none_or(|last: usize| last + 1 < n)
+            && let Some(yardstick) = screen.yardsticks.get(n)
+        {
+            work.guesses = [Guess {
+                level: yardstick.level,
+                half_width: 0.35 * yardstick.deviation,
+            }; 3];
+        }
+        last = Some(n);
         let cell = cells.range(at[0], at[1], l..l + 1);
         let mut highest = [f32::NEG_INFINITY; 3];
         for row in cell.clone() {
@@ -228,9 +269,13 @@ fn test_column(test: &CosmicTest, cells: &Cells, at: [usize; 2], planes: &Range<
                 }
             }
         }
-        begin.get_or_insert(work.guesses);
     }
-    work.guesses = begin.unwrap_or_default();
+}
+
+/// Cuts a number of columns into tiles.
+fn tiles(n: usize) -> impl Iterator<Item = Range<usize>> + Clone {
+    let count = n.div_ceil(TILE).max(1);
+    (0..count).map(move |k| k * n / count..(k + 1) * n / count)
 }
 
 /// Buffers of the test, used again for each window.
@@ -240,6 +285,7 @@ pub(super) struct CosmicWork {
     sample: Vec<f64>,
     guesses: [Guess; 3],
     flagged: Vec<u32>,
+    screen: Screen,
 }
 
 /// Where the median of the next sample is likely to be; only the speed depends on it.

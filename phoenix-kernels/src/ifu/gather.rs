@@ -246,12 +246,11 @@ impl<M: Math> GatherRequest<M> {
                     &rows.x[part.clone()],
                     &rows.y[part.clone()],
                 ],
-                bits: &rows.bits[part.clone()],
             };
-            let [not_finite, outside, saturated] = keys(&request, &place, &mut rows.key[part.clone()]);
+            let [not_finite, outside] = keys(&request, &place, &mut rows.key[part.clone()]);
             counts.not_finite += u64::from(not_finite);
             counts.outside += u64::from(outside);
-            counts.saturated += u64::from(saturated);
+            counts.saturated += saturated(&rows.bits[part.clone()], &work.kept_planes, &request);
             let offsets = &mut cells.offsets[1..];
             for key in &rows.key[part] {
                 offsets[*key as usize] += 1;
@@ -432,12 +431,23 @@ struct Placement<'a> {
     plane: &'a [i32],
     /// All that must be finite.
     values: [&'a [f32]; 4],
-    bits: &'a [u8],
 }
 
-/// Numbers the cells of rows; returns how many rows were not finite, outside, and saturated.
+/// Counts the saturated rows of the planes that are counted.
+fn saturated(bits: &[u8], planes: &[i32], request: &KeyRequest) -> u64 {
+    if bits.iter().fold(0, |all, bits| all | bits) & CAME_SATURATED == 0 {
+        return 0;
+    }
+    let [from, to] = request.counted;
+    let is_counted = |plane: i32| (from..to).contains(&plane.clamp(0, request.last[2]));
+    let rows = bits.iter().zip(planes);
+    rows.filter(|(bits, plane)| **bits & CAME_SATURATED != 0 && is_counted(**plane))
+        .count() as u64
+}
+
+/// Numbers the cells of rows; returns how many rows were not finite, and outside.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-fn keys(request: &KeyRequest, place: &Placement<'_>, out: &mut [u32]) -> [u32; 3] {
+fn keys(request: &KeyRequest, place: &Placement<'_>, out: &mut [u32]) -> [u32; 2] {
     let n = out.len();
     let (i, j, plane) = (&place.cells[0][..n], &place.cells[1][..n], &place.plane[..n]);
     let [data, stat, x, y] = place.values.map(|values| &values[..n]);
@@ -445,8 +455,7 @@ fn keys(request: &KeyRequest, place: &Placement<'_>, out: &mut [u32]) -> [u32; 3
     let [first, width] = request.window;
     let [from, to] = request.counted;
     let (ny, drops) = (last_j + 1, request.drops);
-    let bits = &place.bits[..n];
-    let mut counts = [0_u32; 3];
+    let mut counts = [0_u32; 2];
     for k in 0..n {
         // A sum of zeros times the values is no number if one of them is none.
         let finite = data[k] * 0.0 + stat[k] * 0.0 + x[k] * 0.0 + y[k] * 0.0 == 0.0;
@@ -455,7 +464,6 @@ fn keys(request: &KeyRequest, place: &Placement<'_>, out: &mut [u32]) -> [u32; 3
         let is_counted = (l >= from) & (l < to);
         counts[0] += u32::from(drops & is_counted & !finite);
         counts[1] += u32::from(is_counted & finite & !inside);
-        counts[2] += u32::from(is_counted & (bits[k] & CAME_SATURATED != 0));
         let key = (ci * ny + cj).cast_unsigned() * width.cast_unsigned() + (l - first).cast_unsigned();
         out[k] = if drops & !(finite & inside) {
             request.dropped

@@ -20,6 +20,7 @@ pub mod options;
 pub mod pixtable;
 pub mod position;
 pub mod resample;
+pub(crate) mod screen;
 pub mod slab;
 pub mod smallfield;
 pub mod spectral;

@@ -86,14 +86,18 @@ impl Worker {
         };
         if has_test {
             hooks.check()?;
+            let bits = |direction| match direction {
+                SliceDirection::X => ALONG_X,
+                SliceDirection::Y => ALONG_Y,
+                SliceDirection::None => 0,
+            };
+            let is_there = |direction: &SliceDirection| stack.exposures.iter().any(|e| e.slice_direction == *direction);
+            let directions = [SliceDirection::X, SliceDirection::Y, SliceDirection::None];
             let test = CosmicTest {
                 options: stack.options.cosmic,
                 numerics: stack.options.numerics,
-                common: match stack.exposures[0].slice_direction {
-                    SliceDirection::X => ALONG_X,
-                    SliceDirection::Y => ALONG_Y,
-                    SliceDirection::None => 0,
-                },
+                common: bits(stack.exposures[0].slice_direction),
+                directions: directions.map(|direction| Some(direction).filter(is_there).map(bits)),
             };
             let tested = tested.start - window.start..tested.end - window.start;
             test.run(&mut self.cells, &tested, &mut self.cosmic);

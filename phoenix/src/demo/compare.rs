@@ -1,5 +1,7 @@
 //! A cube against the truth: fluxes and positions of stars, and whether the variance tells the scatter.
 
+use std::sync::Arc;
+
 use phoenix_core::product::{PlaneSource, Product};
 use phoenix_core::traits::ReadError;
 use phoenix_sim::SkyPoint;
@@ -53,24 +55,10 @@ pub struct BlockQuality {
 /// # Errors
 /// If the cube has no grid or cannot be read.
 pub fn compare(block: &BlockTruth, cube: &Product, has_offsets: bool) -> Result<BlockQuality, DemoError> {
-    let lacking = |what: &str| ReadError::Lacks {
-        location: cube.name.clone(),
-        what: what.to_owned(),
-    };
-    let data = cube.planes("DATA").ok_or_else(|| lacking("extension DATA"))?;
-    let stat = cube.planes("STAT").ok_or_else(|| lacking("extension STAT"))?;
-    let header = cube
-        .hdu("DATA")
-        .map(|hdu| &hdu.header)
-        .ok_or_else(|| lacking("extension DATA"))?;
+    let data = planes(cube, "DATA")?;
+    let stat = planes(cube, "STAT")?;
     let scene = seen_scene(block, has_offsets);
-    let truth =
-        Expectation::on_header(&scene, &block.contributions(has_offsets), header, data.shape()).map_err(|source| {
-            DemoError::Header {
-                name: cube.name.clone(),
-                source,
-            }
-        })?;
+    let truth = expectation(&scene, block, cube, has_offsets)?;
     let stars = truth.photometry(data.as_ref(), Some(stat.as_ref()), APERTURE_ARCSEC)?;
     let sky = sky_scatter(&truth, data.as_ref(), stat.as_ref())?;
     let mut errors: Vec<f64> = stars
@@ -92,6 +80,52 @@ pub fn compare(block: &BlockTruth, cube: &Product, has_offsets: bool) -> Result<
         variance_z2: sky.sum_z2 / sky.n as f64,
         n_sky: sky.n,
         outlier_share: sky.n_outliers as f64 / (sky.n + sky.n_outliers) as f64,
+    })
+}
+
+/// Measures the stars of a cube in apertures of a radius.
+///
+/// # Errors
+/// If the cube has no grid or cannot be read.
+pub(super) fn stars(
+    block: &BlockTruth,
+    cube: &Product,
+    has_offsets: bool,
+    radius_arcsec: f64,
+) -> Result<Vec<StarMeasure>, DemoError> {
+    let scene = seen_scene(block, has_offsets);
+    let truth = expectation(&scene, block, cube, has_offsets)?;
+    Ok(truth.photometry(planes(cube, "DATA")?.as_ref(), None, radius_arcsec)?)
+}
+
+fn planes<'a>(cube: &'a Product, name: &str) -> Result<&'a Arc<dyn PlaneSource>, ReadError> {
+    cube.planes(name).ok_or_else(|| lacking(cube, name))
+}
+
+fn lacking(cube: &Product, name: &str) -> ReadError {
+    ReadError::Lacks {
+        location: cube.name.clone(),
+        what: format!("extension {name}"),
+    }
+}
+
+/// Returns what a cube of the block should hold on its own grid.
+fn expectation<'a>(
+    scene: &'a Scene,
+    block: &BlockTruth,
+    cube: &Product,
+    has_offsets: bool,
+) -> Result<Expectation<'a>, DemoError> {
+    let header = cube
+        .hdu("DATA")
+        .map(|hdu| &hdu.header)
+        .ok_or_else(|| lacking(cube, "DATA"))?;
+    let shape = planes(cube, "DATA")?.shape();
+    Expectation::on_header(scene, &block.contributions(has_offsets), header, shape).map_err(|source| {
+        DemoError::Header {
+            name: cube.name.clone(),
+            source,
+        }
     })
 }
 
