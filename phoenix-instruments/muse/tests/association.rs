@@ -114,6 +114,8 @@ fn an_output_grid_of_the_target_is_weaker_than_one_of_the_block() {
 fn a_task_that_is_not_declared_is_an_error() {
     let mut set = dataset();
     set.task = "muse_unheard_of".into();
-    let error = MuseAssociator::default().associate(&set, &CalibPool::default()).unwrap_err();
+    let error = MuseAssociator::default()
+        .associate(&set, &CalibPool::default())
+        .unwrap_err();
     assert!(matches!(error, AssociateError::UnknownTask { .. }));
 }

@@ -7,8 +7,13 @@
 //! `docs/algorithms/ifu-combine.md`, "Cosmic rays".
 
 // The macro that compiles a function for several instruction sets calls its variants after asking the processor.
-// What is called for every cell must be inlined into that code.
-#![allow(unsafe_code, clippy::inline_always, clippy::needless_range_loop)]
+// What is called for every cell must be inlined into that code. Conditions are joined without branches.
+#![allow(
+    unsafe_code,
+    clippy::inline_always,
+    clippy::needless_bitwise_bool,
+    clippy::needless_range_loop
+)]
 
 use super::cosmic::Neighbourhood;
 use super::gather::Cells;
@@ -84,7 +89,7 @@ impl Yardstick {
             below += u16::from(counts[k] < half);
         }
         let below = usize::from(below);
-        if below < 2 || below > MARKS - 4 {
+        if !(2..=MARKS - 4).contains(&below) {
             return false;
         }
         // With just half of the values below a mark, the median may be above it.
@@ -419,7 +424,9 @@ mod tests {
             return f64::INFINITY;
         }
         let level = stat::median(&mut values).unwrap();
-        values.iter_mut().for_each(|value| *value = (*value - level).abs());
+        for value in &mut values {
+            *value = (*value - level).abs();
+        }
         level + sigma * stat::median(&mut values).unwrap()
     }
 
