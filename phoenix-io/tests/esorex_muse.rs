@@ -15,7 +15,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use chain_support::{Chain, Row, add, frame, made, plan};
-use phoenix_core::engine::{Basis, Budget, Engine, MemoryCosts, MemoryJobs, RunIo};
+use phoenix_core::engine::{Basis, Budget, Engine, MemoryCosts, MemoryJobs, RunIo, RunReport};
 use phoenix_core::id::JobId;
 use phoenix_core::plan::{InputSource, Plan, PlannedJob};
 use phoenix_io::fits::FitsFile;
@@ -212,6 +212,28 @@ fn simulate(folder: &Path, ifus: &str) -> Option<()> {
     Some(())
 }
 
+/// Keeps what the last recipe took and made, for the same step by our recipe.
+fn keep(report: &RunReport, folder: &Path) {
+    std::fs::create_dir_all(folder).unwrap();
+    let products = |tag: &str| {
+        let all = report.jobs.iter().flat_map(|job| &job.products);
+        let found: Vec<_> = all.filter(|product| product.tag.as_str() == tag).collect();
+        found
+    };
+    let mut set = String::new();
+    for tag in ["PIXTABLE_REDUCED", "OFFSET_LIST"] {
+        for (n, product) in (1..).zip(products(tag)) {
+            let name = format!("{tag}_{n:04}.fits");
+            std::fs::copy(&product.location, folder.join(&name)).unwrap();
+            set += &format!("{name} {tag}\n");
+        }
+    }
+    let combined = &report.job(&JobId::from("combine")).unwrap().products;
+    let cube = combined.iter().find(|product| product.tag.as_str() == "DATACUBE_FINAL");
+    std::fs::copy(&cube.unwrap().location, folder.join("DATACUBE_FINAL.fits")).unwrap();
+    std::fs::write(folder.join("combine_off.sof"), set).unwrap();
+}
+
 #[test]
 fn the_muse_chain_runs_from_raw_frames_to_the_combined_cube_and_a_second_run_does_nothing() {
     let Ok(wanted) = std::env::var("PHOENIX_MUSE_CHAIN") else {
@@ -272,6 +294,10 @@ fn the_muse_chain_runs_from_raw_frames_to_the_combined_cube_and_a_second_run_doe
             .unwrap()
             .starts_with("muse/")
     );
+
+    if let Ok(folder) = std::env::var("PHOENIX_MUSE_KEEP") {
+        keep(&report, Path::new(&folder));
+    }
 
     // What was learned replaces what was declared, and the run is forecast within a factor of three.
     let learned = engine.expectations(&plan);
