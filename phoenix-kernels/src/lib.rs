@@ -5,8 +5,10 @@
 //! | combination of IFU pixel tables to a cube | [`ifu::Stack`] | two reads of the table, memory of one wavelength window | docs/algorithms/ifu-combine.md |
 //! | filter images of a cube | [`ifu::ImageAccumulator`] | one pass over planes as they appear | docs/algorithms/ifu-combine.md |
 //! | covariance after resampling | [`ifu::Stack::covariance_factors`] | the planes of a few blocks | docs/algorithms/ifu-covariance.md |
+//! | combination of resampled cubes | [`cubes::CubeCombine`] | one read of each cube, memory of one window | docs/algorithms/cube-lists.md |
 //! | median and median absolute deviation | [`stat`] | linear | docs/algorithms/ifu-combine.md |
 
+pub mod cubes;
 pub mod error;
 pub mod hooks;
 pub mod ifu;
