@@ -6,9 +6,11 @@
 //! | filter images of a cube | [`ifu::ImageAccumulator`] | one pass over planes as they appear | docs/algorithms/ifu-combine.md |
 //! | covariance after resampling | [`ifu::Stack::covariance_factors`] | the planes of a few blocks | docs/algorithms/ifu-covariance.md |
 //! | combination of resampled cubes | [`cubes::CubeCombine`] | one read of each cube, memory of one window | docs/algorithms/cube-lists.md |
+//! | alignment of exposures | [`align::align`] | a few passes over each image | docs/algorithms/alignment.md |
 //! | median and median absolute deviation | [`stat`] | linear | docs/algorithms/ifu-combine.md |
 
 pub mod cubes;
+pub mod align;
 pub mod error;
 pub mod hooks;
 pub mod ifu;

@@ -1,0 +1,188 @@
+//! What the alignment of exposures promises, on simulated star fields.
+
+#![allow(clippy::unwrap_used, clippy::float_cmp, clippy::needless_range_loop)]
+
+mod fields;
+
+use fields::Field;
+use phoenix_kernels::Hooks;
+use phoenix_kernels::align::{AlignOptions, Alignment, Method, SkyImage, align};
+
+/// Ten in the gate, thirty in the nightly.
+fn seeds() -> u64 {
+    if std::env::var_os("PHOENIX_NIGHTLY").is_some() { 30 } else { 10 }
+}
+
+fn aligned(images: &[SkyImage]) -> Alignment {
+    align(images, &AlignOptions::default(), &Hooks::none()).unwrap()
+}
+
+/// Differences of offsets from the truth, both relative to the first exposure, arcsec.
+fn misses(alignment: &Alignment, field: &Field) -> Vec<[f64; 2]> {
+    let first = field.offsets[0];
+    alignment
+        .exposures
+        .iter()
+        .zip(&field.offsets)
+        .map(|(found, truth)| [0, 1].map(|k| found.offset_arcsec[k] - (truth[k] - first[k])))
+        .collect()
+}
+
+/// Rms per axis about the mean of the field: no choice of a reference counts.
+fn rms(misses: &[[f64; 2]]) -> f64 {
+    let n = misses.len() as f64;
+    let mean = [0, 1].map(|k| misses.iter().map(|m| m[k]).sum::<f64>() / n);
+    let sum: f64 = misses
+        .iter()
+        .map(|m| (0..2).map(|k| (m[k] - mean[k]).powi(2)).sum::<f64>())
+        .sum();
+    (sum / (2.0 * (n - 1.0))).sqrt()
+}
+
+#[test]
+fn offsets_are_right_and_their_errors_are_true() {
+    let (mut squares, mut count, mut worst) = (0.0, 0.0, 0.0_f64);
+    for seed in 0..seeds() {
+        let n = 4 + (seed as usize * 5) % 13;
+        let field = Field::new(seed, n, 12);
+        let alignment = aligned(&field.images);
+        let misses = misses(&alignment, &field);
+        assert!(rms(&misses) <= 0.05, "seed {seed}: rms {}", rms(&misses));
+        worst = worst.max(rms(&misses));
+        for (miss, found) in misses.iter().zip(&alignment.exposures).skip(1) {
+            assert_eq!(found.method, Method::Sources, "seed {seed}");
+            for k in 0..2 {
+                squares += (miss[k] / found.error_arcsec[k]).powi(2);
+                count += 1.0;
+            }
+        }
+    }
+    let mean = squares / count;
+    println!("worst rms {worst:.4} arcsec, mean z^2 {mean:.3} of {count}");
+    assert!((0.8..=1.2).contains(&mean), "mean z^2 {mean}");
+}
+
+#[test]
+fn three_sources_are_enough() {
+    let (mut squares, mut count, mut good) = (0.0, 0.0, 0);
+    for seed in 100..130 {
+        let field = Field::new(seed, 4 + seed as usize % 4, 3);
+        let alignment = aligned(&field.images);
+        let misses = misses(&alignment, &field);
+        let is_good = rms(&misses) <= 0.05 && alignment.exposures.iter().all(|e| e.method != Method::None);
+        good += usize::from(is_good);
+        if !is_good {
+            println!("seed {seed}: rms {}", rms(&misses));
+            continue;
+        }
+        for (miss, found) in misses.iter().zip(&alignment.exposures).skip(1) {
+            for k in 0..2 {
+                squares += (miss[k] / found.error_arcsec[k]).powi(2);
+                count += 1.0;
+            }
+        }
+    }
+    println!("{good} of 30, mean z^2 {:.3} of {count}", squares / count);
+    assert!(good >= 29, "{good} of 30");
+    assert!((0.8..=1.2).contains(&(squares / count)), "mean z^2 {}", squares / count);
+}
+
+#[test]
+fn one_source_is_enough_for_correlation() {
+    for seed in 200..206 {
+        let field = Field::new(seed, 4, 1);
+        let alignment = aligned(&field.images);
+        let misses = misses(&alignment, &field);
+        println!("seed {seed}: rms {:.4}", rms(&misses));
+        for found in &alignment.exposures {
+            assert_ne!(found.method, Method::None, "seed {seed}");
+        }
+        assert!(rms(&misses) <= 0.05, "seed {seed}: rms {}", rms(&misses));
+    }
+}
+
+#[test]
+fn an_image_without_a_source_is_said_to_have_no_offset() {
+    for seed in 300..304 {
+        let alignment = aligned(&Field::new(seed, 4, 0).images);
+        for (k, found) in alignment.exposures.iter().enumerate().skip(1) {
+            assert_eq!(found.method, Method::None, "seed {seed}, exposure {k}");
+            assert_eq!(found.offset_arcsec, [0.0; 2]);
+            assert!(found.error_arcsec[0].is_nan() && found.flux_scale.is_none());
+        }
+    }
+}
+
+#[test]
+fn flux_scales_bring_exposures_to_the_first() {
+    let mut squares = Vec::new();
+    for seed in 400..408 {
+        let field = Field::new(seed, 6, 12);
+        for (k, found) in aligned(&field.images).exposures.iter().enumerate().skip(1) {
+            let [scale, error] = found.flux_scale.unwrap();
+            let truth = field.transparency[0] / field.transparency[k];
+            assert!((scale / truth - 1.0).abs() < 0.06, "seed {seed}: {scale} for {truth}");
+            squares.push(((scale - truth) / error).powi(2));
+        }
+    }
+    let mean = squares.iter().sum::<f64>() / squares.len() as f64;
+    println!("flux scales: mean z^2 {mean:.3}");
+    assert!(mean < 2.0, "mean z^2 {mean}");
+}
+
+#[test]
+fn sizes_turns_borders_and_bad_pixels_do_not_matter() {
+    for seed in 500..504 {
+        let field = Field::rough(seed, 6, 10);
+        let alignment = aligned(&field.images);
+        let misses = misses(&alignment, &field);
+        for (k, (miss, found)) in misses.iter().zip(&alignment.exposures).enumerate().skip(1) {
+            assert_eq!(found.method, Method::Sources, "seed {seed}, exposure {k}");
+            for axis in 0..2 {
+                let sigmas = miss[axis] / found.error_arcsec[axis];
+                assert!(
+                    miss[axis].abs() < 0.1 && sigmas.abs() < 5.0,
+                    "seed {seed}, exposure {k}: {miss:?}, {sigmas}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn an_exposure_of_another_field_is_left_alone_and_harms_none() {
+    let field = Field::new(600, 5, 12);
+    let mut images = field.images.clone();
+    images.insert(2, Field::away(601));
+    let alignment = aligned(&images);
+    assert_eq!(alignment.exposures[2].method, Method::None);
+    let others: Vec<_> = (0..6).filter(|k| *k != 2).collect();
+    for (k, truth) in others.iter().zip(&field.offsets) {
+        for axis in 0..2 {
+            let miss = alignment.exposures[*k].offset_arcsec[axis] - (truth[axis] - field.offsets[0][axis]);
+            assert!(miss.abs() < 0.1, "exposure {k}: {miss}");
+        }
+    }
+}
+
+#[test]
+fn images_without_a_pixel_or_without_noise_are_no_error() {
+    let field = Field::new(700, 3, 8);
+    let mut images = field.images.clone();
+    images[1] = SkyImage::new(ndarray::Array2::from_elem((64, 64), f32::NAN), *images[1].wcs()).unwrap();
+    let alignment = aligned(&images);
+    assert_eq!(alignment.exposures[1].method, Method::None);
+    assert_eq!(alignment.exposures[2].method, Method::Sources);
+    let flat = SkyImage::new(ndarray::Array2::zeros((64, 64)), *images[1].wcs()).unwrap();
+    assert_eq!(aligned(&[flat.clone(), flat]).exposures[1].method, Method::None);
+    assert!(align(&[], &AlignOptions::default(), &Hooks::none()).is_err());
+}
+
+#[test]
+fn the_result_does_not_depend_on_threads() {
+    let field = Field::new(800, 5, 1);
+    let pool = |n| rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap();
+    let one = pool(1).install(|| aligned(&field.images));
+    let three = pool(3).install(|| aligned(&field.images));
+    assert_eq!(one.exposures[1..], three.exposures[1..]);
+}
