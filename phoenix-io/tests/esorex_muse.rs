@@ -9,6 +9,7 @@
 mod chain_support;
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -225,7 +226,7 @@ fn keep(report: &RunReport, folder: &Path) {
         for (n, product) in (1..).zip(products(tag)) {
             let name = format!("{tag}_{n:04}.fits");
             std::fs::copy(&product.location, folder.join(&name)).unwrap();
-            set += &format!("{name} {tag}\n");
+            writeln!(set, "{name} {tag}").unwrap();
         }
     }
     let combined = &report.job(&JobId::from("combine")).unwrap().products;
