@@ -19,11 +19,11 @@ use phoenix_core::product::{PlaneSource, Table};
 use phoenix_core::traits::{ColumnSource, FrameReader, HduInfo, HduKind, ReadError};
 
 use crate::digest;
-use crate::fits::{ColumnReader, FitsFile, HduKind as FitsKind, PlaneReader};
+use crate::fits::{ColumnReader, FitsFile, Handles, HduKind as FitsKind, PlaneReader};
 
 pub use product::read_product;
 
-/// How many files stay open: enough for one job of many exposures, few beside the usual limit of 1024.
+/// How many files stay open, and known with their headers: few beside the usual limit of 1024, whatever is read.
 const OPEN_FILES: usize = 64;
 
 /// What tells a file from one that took its place.
@@ -42,9 +42,20 @@ struct Cache {
 /// * Pixels are read by positioned reads when they are asked for; nothing of an uncompressed file is held.
 /// * A file that was replaced since it was opened is opened again.
 /// * A digest is computed once for a file that does not change.
-#[derive(Debug, Default)]
+/// * However many frames are held, a bounded number of files is open.
+#[derive(Debug)]
 pub struct FitsReader {
     cache: Mutex<Cache>,
+    handles: Arc<Handles>,
+}
+
+impl Default for FitsReader {
+    fn default() -> Self {
+        Self {
+            cache: Mutex::default(),
+            handles: Handles::new(OPEN_FILES),
+        }
+    }
 }
 
 impl FitsReader {
@@ -71,7 +82,7 @@ impl FitsReader {
             return Ok(file);
         }
         drop(cache);
-        let file = FitsFile::open(&path).map_err(|error| fault::read(&frame.location, error))?;
+        let file = FitsFile::open_shared(&path, &self.handles).map_err(|error| fault::read(&frame.location, error))?;
         // An unpacked file is held in memory: it stays only as long as somebody reads it.
         if !is_packed(&path) {
             let mut cache = self.cache();

@@ -1,6 +1,6 @@
 //! FITS files, whole and safe.
 //!
-//! Reading: `source` and `map` give bytes, `unpack` opens `.gz` and `.Z`, `scan` finds the units, `card` parses
+//! Reading: `source`, `handles` and `map` give bytes, `unpack` opens `.gz` and `.Z`, `scan` finds the units, `card` parses
 //! headers, `witness` lets fitsrs look at every unit too, `decode` makes numbers, `image`, `table`, `ascii` and
 //! `compressed` are the data forms, `read` is the front door, `headers` takes a few keys of many files. Writing: `write` and what lies below it.
 
@@ -10,6 +10,7 @@ mod checksum;
 mod compressed;
 mod decode;
 mod error;
+mod handles;
 mod hdu;
 mod headers;
 mod image;
@@ -28,6 +29,7 @@ pub use card::{CardError, LongText, WantedKeys};
 pub use checksum::{SumState, UnitSums, WordSum};
 pub use decode::Target;
 pub use error::{FitsError, Place};
+pub use handles::{Handles, SharedFile};
 pub use hdu::{Hdu, HduKind};
 pub use headers::{read_all_wanted, read_wanted};
 pub use image::{Image, PixelReader, PlaneReader};

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::{FitsError, Place};
+use super::handles::Handles;
 use super::hdu::{Hdu, HduKind};
 use super::image::{Image, PixelReader, PlaneReader};
 use super::map::MappedFile;
@@ -106,6 +107,16 @@ impl FitsFile {
             Box::new(FileSource::open(path).map_err(FitsError::io(path, "open"))?)
         };
         Self::from_source(source, path, options)
+    }
+
+    /// Opens a file that takes a handle of a bounded pool only while it is read.
+    ///
+    /// # Errors
+    /// See [`FitsError`].
+    pub fn open_shared(path: impl AsRef<Path>, handles: &Arc<Handles>) -> Result<Self, FitsError> {
+        let path = path.as_ref();
+        let source = handles.open(path).map_err(FitsError::io(path, "open"))?;
+        Self::from_source(Box::new(source), path, &OpenOptions::default())
     }
 
     /// Opens bytes in memory; `name` stands for the file in messages.
