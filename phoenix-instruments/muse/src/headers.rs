@@ -120,7 +120,7 @@ fn object(primary: &Header) -> &str {
     primary.str("OBJECT").unwrap_or("UNKNOWN")
 }
 
-fn set_class(header: &mut Header, class: &str) {
+pub(crate) fn set_class(header: &mut Header, class: &str) {
     header.set("HDUCLASS", "ESO", "class name (ESO format)");
     header.set("HDUDOC", "DICD", "document with class description");
     header.set("HDUVERS", "DICD version 6", "version number (according to spec v2.5.1)");

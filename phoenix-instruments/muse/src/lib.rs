@@ -1,8 +1,10 @@
 //! MUSE for PHOENIX: selection, association, recipes, scores, delivery.
 
+pub mod align;
 pub mod associate;
 mod cascade;
 pub mod combine;
+pub mod cubes;
 pub mod exposure;
 mod fault;
 pub mod filters;
