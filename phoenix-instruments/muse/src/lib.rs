@@ -1,6 +1,5 @@
 //! MUSE for PHOENIX: selection, association, recipes, scores, delivery.
 
-pub mod align;
 pub mod associate;
 mod cascade;
 pub mod combine;
