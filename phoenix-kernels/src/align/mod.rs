@@ -1,10 +1,10 @@
 //! Alignment of exposures: coordinate offsets and flux scales from their images.
 //!
-//! The flow is one direction: an image ([`image`]) loses its background and bad pixels ([`background`]), its sources are
-//! found ([`detect`]) and measured ([`centroid`]); differences of positions vote for the first guess ([`votes`]), sources
-//! are followed through the exposures ([`tracks`]) and all offsets are solved at once ([`solve`]); where sources are too
-//! few, images are correlated ([`correlate`], with [`fourier`]); [`flux`] compares transparencies, [`offsets`] drives all
-//! of it and [`preview`] adds the aligned images up.
+//! The flow is one direction: an image (`image`) loses its background and bad pixels (`background`), its sources are
+//! found (`detect`) and measured (`centroid`); differences of positions vote for the first guess (`votes`), sources
+//! are followed through the exposures (`tracks`) and all offsets are solved at once (`solve`); where sources are too
+//! few, images are correlated (`correlate`, with `fourier`); `flux` compares transparencies, `offsets` drives all
+//! of it and `preview` adds the aligned images up.
 
 pub(crate) mod background;
 pub(crate) mod centroid;
