@@ -15,6 +15,7 @@ use phoenix_core::traits::{
 };
 use phoenix_kit::delivery::BuildError;
 
+use crate::align::{ALIGN, ExpAlign};
 use crate::associate::MuseAssociator;
 use crate::cubes::{CUBE_COMBINE, CubeCombine};
 use crate::ingest::Delivery;
@@ -27,6 +28,7 @@ use crate::{COMBINE, MAKE_CUBE, kinds, score};
 pub struct Muse {
     selector: MuseSelector,
     associator: MuseAssociator,
+    align: ExpAlign,
     combine: ExpCombine,
     make_cube: MakeCube,
     cube_combine: CubeCombine,
@@ -61,6 +63,7 @@ fn instrument_of(texts: &InstrumentTexts) -> Result<Muse, BuildError> {
     Ok(Muse {
         selector: MuseSelector,
         associator: MuseAssociator::with_windows(windows),
+        align: ExpAlign::default(),
         combine: ExpCombine::default(),
         make_cube: MakeCube::default(),
         cube_combine: CubeCombine::default(),
@@ -109,13 +112,14 @@ impl Instrument for Muse {
             tasks.retain(|task| self.recipe(task).is_some());
             return tasks;
         }
-        vec![COMBINE.into(), MAKE_CUBE.into()]
+        vec![ALIGN.into(), COMBINE.into(), MAKE_CUBE.into()]
     }
 
     fn recipe(&self, task: &TaskId) -> Option<&dyn RecipeDyn> {
         // A rule book of a project may call its tasks as it likes; the recipe's name counts.
         let ruled = self.rules.outline(task).filter(|_| self.is_ruled);
         match ruled.map_or(task.as_str(), |outline| outline.id.as_str()) {
+            ALIGN => Some(&self.align),
             COMBINE => Some(&self.combine),
             MAKE_CUBE => Some(&self.make_cube),
             // No night calls for it: a person does, by name.

@@ -1,5 +1,6 @@
 //! MUSE for PHOENIX: selection, association, recipes, scores, delivery.
 
+pub mod align;
 pub mod associate;
 mod cascade;
 pub mod combine;

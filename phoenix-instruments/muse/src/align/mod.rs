@@ -1,0 +1,171 @@
+//! Offsets between exposures: `muse_exp_align`.
+//!
+//! `params` are its parameters, `load` reads images, `product` makes headers and tables, this file runs the kernel.
+
+mod load;
+mod params;
+mod product;
+
+use phoenix_core::caveat::Caveat;
+use phoenix_core::traits::{
+    FrameReader, InputSet, InputSpec, Outcome, ProductSink, Recipe, RecipeError, RecipeSpec, ResourceModel, RunContext,
+};
+use phoenix_kernels::align::{Alignment, Method, SkyImage, align, preview};
+use phoenix_kernels::{Hooks, KernelError};
+use phoenix_kit::threads;
+
+pub use load::{Fov, Fovs};
+pub use params::AlignParams;
+
+/// The recipe and its task, by ESO's name.
+pub const ALIGN: &str = "muse_exp_align";
+
+/// Finds the offsets of exposures.
+#[derive(Debug)]
+pub struct ExpAlign {
+    spec: RecipeSpec,
+}
+
+impl Default for ExpAlign {
+    fn default() -> Self {
+        Self {
+            spec: RecipeSpec {
+                id: ALIGN.into(),
+                doc: "Measure the coordinate offsets of exposures on their images.".into(),
+                pipeline: concat!("phoenix/", env!("CARGO_PKG_VERSION")).into(),
+                inputs: vec![InputSpec {
+                    tag: "IMAGE_FOV".into(),
+                    min: 2,
+                    max: None,
+                    is_main: true,
+                }],
+                outputs: ["OFFSET_LIST", "SOURCE_LIST", "PREVIEW_FOV", "EXPOSURE_MAP"]
+                    .map(Into::into)
+                    .to_vec(),
+                params: params::specs(),
+                references: vec![
+                    "docs/algorithms/alignment.md".into(),
+                    "Weilbacher et al. 2020, A&A 641, A28".into(),
+                ],
+                // Each image is held with its mask and in double precision; transforms are of a few images' size.
+                resources: ResourceModel {
+                    base_bytes: 128 << 20,
+                    bytes_per_input_byte: 30.0,
+                    max_threads: 64,
+                },
+            },
+        }
+    }
+}
+
+impl Recipe for ExpAlign {
+    type Params = AlignParams;
+    type Inputs = Fovs;
+
+    fn spec(&self) -> &RecipeSpec {
+        &self.spec
+    }
+
+    fn load(&self, inputs: &InputSet<'_>, reader: &dyn FrameReader) -> Result<Fovs, RecipeError> {
+        load::load(inputs, reader)
+    }
+
+    fn run(
+        &self,
+        inputs: Fovs,
+        params: &AlignParams,
+        out: &mut dyn ProductSink,
+        ctx: &RunContext<'_>,
+    ) -> Result<Outcome, RecipeError> {
+        let options = params.options()?;
+        threads::within(ctx.threads, || {
+            let keep_going = || !ctx.cancel.is_cancelled();
+            let correlated = |done: usize, of: usize| ctx.progress("correlate", done as u64, of as u64);
+            let hooks = Hooks {
+                keep_going: &keep_going,
+                on_tile: &correlated,
+            };
+            let images: Vec<SkyImage> = inputs.fovs.iter().map(|fov| fov.image.clone()).collect();
+            let alignment = align(&images, &options, &hooks).map_err(of_kernel)?;
+            hooks.check().map_err(of_kernel)?;
+            let caveats = caveats(&inputs, &alignment);
+            let chosen: Vec<_> = inputs
+                .fovs
+                .iter()
+                .zip(&alignment.exposures)
+                .enumerate()
+                .filter(|(_, (_, found))| found.method != Method::None)
+                .map(|(k, (fov, found))| {
+                    let factor = found.flux_scale.map_or(1.0, |[scale, _]| scale);
+                    (k, found.offset_deg, factor, fov.exptime_s)
+                })
+                .collect();
+            let shown = preview(&images, &chosen).map_err(of_kernel)?;
+            let maker = product::Maker {
+                inputs: &inputs,
+                alignment: &alignment,
+                record: ctx.record,
+                caveats: &caveats,
+            };
+            out.put(maker.offsets())?;
+            for k in 0..images.len() {
+                out.put(maker.sources(k))?;
+            }
+            out.put(maker.preview(&shown))?;
+            if params.expmap {
+                out.put(maker.exposure_map(&shown))?;
+            }
+            let aligned = alignment
+                .exposures
+                .iter()
+                .filter(|found| found.method != Method::None)
+                .count();
+            let figures = vec![
+                ("exposures".to_owned(), images.len() as f64),
+                ("aligned_exposures".to_owned(), aligned as f64),
+                (
+                    "sources".to_owned(),
+                    alignment.sources.iter().map(Vec::len).sum::<usize>() as f64,
+                ),
+                ("excess_arcsec".to_owned(), alignment.excess_arcsec),
+            ];
+            Ok(Outcome { caveats, figures })
+        })
+    }
+}
+
+fn caveats(inputs: &Fovs, alignment: &Alignment) -> Vec<Caveat> {
+    let mut caveats = Vec::new();
+    for ((fov, found), sources) in inputs.fovs.iter().zip(&alignment.exposures).zip(&alignment.sources) {
+        if found.method == Method::None {
+            let reason = format!(
+                "frame {}: nothing ties the exposure to the others ({} sources found); its offset is 0 and not measured",
+                fov.frame.id,
+                sources.len()
+            );
+            caveats.push(Caveat::Partial { reason });
+        }
+    }
+    if alignment
+        .exposures
+        .iter()
+        .all(|found| matches!(found.method, Method::None | Method::Reference))
+    {
+        let reason = "no exposure could be aligned with another: all offsets are 0 and not measured".to_owned();
+        caveats.push(Caveat::Partial { reason });
+    }
+    caveats
+}
+
+fn of_kernel(error: KernelError) -> RecipeError {
+    match error {
+        KernelError::Stopped => RecipeError::Stopped,
+        KernelError::Parameter { name, value, allowed } => RecipeError::Parameter {
+            name: name.into(),
+            reason: format!("{value} is outside {allowed}"),
+        },
+        other => RecipeError::NoResult {
+            reason: other.to_string(),
+        },
+    }
+}
