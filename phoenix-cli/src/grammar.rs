@@ -20,8 +20,8 @@ pub(crate) struct RecipeLine {
     pub(crate) sof: Option<PathBuf>,
     /// Free parameters in order; a later one counts.
     pub(crate) params: Vec<(String, String)>,
-    /// Which arithmetic.
-    pub(crate) numerics: Numerics,
+    /// Which arithmetic; the recipe's own if not said.
+    pub(crate) numerics: Option<Numerics>,
     /// Where products go.
     pub(crate) out: Option<PathBuf>,
     /// Threads and memory.
@@ -88,7 +88,7 @@ fn positional(line: &mut RecipeLine, word: &str) -> Result<(), String> {
 
 fn option(line: &mut RecipeLine, name: &str, value: String) -> Result<(), String> {
     match name {
-        "numerics" => line.numerics = value.parse().map_err(|error| format!("--numerics: {error}"))?,
+        "numerics" => line.numerics = Some(value.parse().map_err(|error| format!("--numerics: {error}"))?),
         "memory" => {
             line.machine.memory = Some(crate::size::parse(&value).map_err(|error| format!("--memory: {error}"))?);
         }

@@ -168,11 +168,11 @@ fn peak(fourier: &Fourier, a: &Spectrum, b: &Spectrum, (sigma, radius): (f64, i6
     for y in -radius..=radius {
         for x in -radius..=radius {
             let lag = [nominal[0] + x, nominal[1] + y];
-            // A lag at which the images share less than a tenth of the smaller one shows their borders.
+            // A lag at which the images share less than half of the smaller one along an axis shows their borders.
             let shared = |k: usize| {
                 let begin = lag[k].max(0);
                 let end = (lag[k] + a.extent[k]).min(b.extent[k]);
-                end - begin >= a.extent[k].min(b.extent[k]) / 10
+                2 * (end - begin) >= a.extent[k].min(b.extent[k])
             };
             if x * x + y * y <= radius * radius && shared(0) && shared(1) {
                 places.push(lag);
