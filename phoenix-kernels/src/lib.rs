@@ -9,8 +9,8 @@
 //! | alignment of exposures | [`align::align`] | a few passes over each image | docs/algorithms/alignment.md |
 //! | median and median absolute deviation | [`stat`] | linear | docs/algorithms/ifu-combine.md |
 
-pub mod cubes;
 pub mod align;
+pub mod cubes;
 pub mod error;
 pub mod hooks;
 pub mod ifu;

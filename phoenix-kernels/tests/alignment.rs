@@ -10,7 +10,11 @@ use phoenix_kernels::align::{AlignOptions, Alignment, Method, SkyImage, align};
 
 /// Ten in the gate, thirty in the nightly.
 fn seeds() -> u64 {
-    if std::env::var_os("PHOENIX_NIGHTLY").is_some() { 30 } else { 10 }
+    if std::env::var_os("PHOENIX_NIGHTLY").is_some() {
+        30
+    } else {
+        10
+    }
 }
 
 fn aligned(images: &[SkyImage]) -> Alignment {

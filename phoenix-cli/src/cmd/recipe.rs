@@ -41,7 +41,10 @@ pub(crate) fn run(line: &RecipeLine, output: Output) -> Result<Answer, Failure> 
         ));
     };
     let mut texts = line.params.clone();
-    texts.extend(line.numerics.map(|numerics| ("numerics".to_owned(), numerics.name().to_owned())));
+    texts.extend(
+        line.numerics
+            .map(|numerics| ("numerics".to_owned(), numerics.name().to_owned())),
+    );
     let params = single::params(recipe, &texts)
         .map_err(|error| failure(&error).with_hint(format!("phoenix recipe {name} --help lists its parameters")))?;
     let frames = read_sof(path)?;
