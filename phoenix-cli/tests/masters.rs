@@ -41,10 +41,8 @@ fn night() -> Stage {
     stage
 }
 
-#[test]
-fn every_parameter_of_a_master_stands_beside_the_stored_one_with_a_reason() {
-    let stage = night();
-    let old = SqliteState::open(stage.path().join("old.db")).expect("a state");
+/// Runs the night by the project and returns the document.
+fn run(stage: &Stage, out: &str) -> serde_json::Value {
     let words = [
         "run",
         "--project",
@@ -55,9 +53,16 @@ fn every_parameter_of_a_master_stands_beside_the_stored_one_with_a_reason() {
         "--threads",
         "2",
         "--out",
-        "run",
+        out,
     ];
-    let document = stage.phoenix(&words).json();
+    stage.phoenix(&words).json()
+}
+
+#[test]
+fn every_parameter_of_a_master_stands_beside_the_stored_one_with_a_reason() {
+    let stage = night();
+    let old = SqliteState::open(stage.path().join("old.db")).expect("a state");
+    let document = run(&stage, "run");
     let jobs = document["jobs"].as_array().expect("jobs");
     assert!(
         jobs.iter().all(|job| job["task"] != "uves_obs_scired"),
@@ -97,19 +102,7 @@ fn every_parameter_of_a_master_stands_beside_the_stored_one_with_a_reason() {
         flags: Vec::new(),
     };
     old.save(&report, std::slice::from_ref(&stored)).expect("saved");
-    let again = [
-        "run",
-        "--project",
-        "project.toml",
-        "--night",
-        NIGHT,
-        "--json",
-        "--threads",
-        "2",
-        "--out",
-        "again",
-    ];
-    stage.phoenix(&again).json();
+    run(&stage, "again");
     let pages = files(&stage.path().join("again/report"));
     let told = pages
         .iter()

@@ -1,5 +1,10 @@
 //! The contract of the esorex backend, against a stand-in that can misbehave in every way.
-#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a failed step is a failed test"
+)]
 
 mod esorex_support;
 

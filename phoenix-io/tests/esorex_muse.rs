@@ -4,7 +4,12 @@
 //! with `raw/` and `static/` made before. `PHOENIX_MUSE_IFUS` names other IFUs than `1 2 3`: the first must be among
 //! them, or the twilight recipe finds no pixels, and there must be three neighbours, or the field is too narrow for the
 //! profile of the standard star (both measured with the MUSE pipeline 2.8.7).
-#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a failed step is a failed test"
+)]
 
 mod chain_support;
 

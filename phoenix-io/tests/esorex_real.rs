@@ -1,5 +1,10 @@
 //! The esorex backend with the real `esorex` and the UVES pipeline, on small frames.
-#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a failed step is a failed test"
+)]
 
 mod esorex_support;
 

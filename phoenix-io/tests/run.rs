@@ -1,6 +1,12 @@
 //! Runs on real files: resumable after `kill -9`, the same bits however they are run.
 // What was written must come back bit for bit, so reals are compared as they are.
-#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, clippy::float_cmp)]
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::float_cmp,
+    reason = "a failed step is a failed test"
+)]
 
 mod run_support;
 

@@ -1,6 +1,12 @@
 //! Sinks and reader: whole or nothing, never over an input, and what was written reads back.
 // What was written must come back bit for bit, so reals are compared as they are.
-#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, clippy::float_cmp)]
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::float_cmp,
+    reason = "a failed step is a failed test"
+)]
 
 mod run_support;
 

@@ -1,6 +1,12 @@
 //! The state of a run: what is written stays, also when the process is killed; what is broken is said.
 // What was written must come back bit for bit, so reals are compared as they are.
-#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, clippy::float_cmp)]
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::float_cmp,
+    reason = "a failed step is a failed test"
+)]
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! Statements about the combination of pixel tables, on small simulated exposures with known truth.
 
 // Helpers outside test functions may fail as loudly as the tests that call them.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 use phoenix_kernels::ifu::{
     Columns, CoordinateState, CosmicKind, CosmicOptions, CubeGrid, Exposure, GridRequest, Limits, PixelRows,

@@ -1,5 +1,10 @@
 //! Which backend runs which task, and what the doctor finds.
-#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a failed step is a failed test"
+)]
 
 #[path = "../../phoenix-io/tests/esorex_support/mod.rs"]
 mod esorex_support;

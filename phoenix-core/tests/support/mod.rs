@@ -8,7 +8,8 @@
     unreachable_pub,
     missing_docs,
     clippy::must_use_candidate,
-    clippy::return_self_not_must_use
+    clippy::return_self_not_must_use,
+    reason = "each test uses its share; a failed step is a failed test"
 )]
 
 pub mod ports;

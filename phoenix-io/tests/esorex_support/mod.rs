@@ -6,7 +6,8 @@
     clippy::must_use_candidate,
     clippy::expect_used,
     clippy::unwrap_used,
-    clippy::panic
+    clippy::panic,
+    reason = "each test uses its share; a failed step is a failed test"
 )]
 
 use std::fs;

@@ -5,7 +5,8 @@
     missing_docs,
     clippy::expect_used,
     clippy::unwrap_used,
-    clippy::panic
+    clippy::panic,
+    reason = "each test uses its share; a failed step is a failed test"
 )]
 
 use std::collections::BTreeMap;

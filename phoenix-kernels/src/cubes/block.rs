@@ -1,7 +1,7 @@
 //! A block of voxels side by side: sums over cubes as vector loops, single voxels where clipping can bite.
 
 // Several arrays of lanes are walked together; zips of four would hide that.
-#![allow(clippy::needless_range_loop)]
+#![allow(clippy::needless_range_loop, reason = "several columns are walked by one index")]
 
 use multiversion::multiversion;
 

@@ -5,7 +5,11 @@
 
 // The macro that compiles a function for several instruction sets calls its variants after asking the processor.
 // What is called for every cell must be inlined into that code.
-#![allow(unsafe_code, clippy::inline_always)]
+#![allow(
+    unsafe_code,
+    clippy::inline_always,
+    reason = "branch-free loops compiled for several instruction sets, as said above"
+)]
 
 use super::gather::{ALONG_X, ALONG_Y, Cells, PADDING, REJECTED, SAMPLE};
 use super::screen::{Screen, TILE, Tile};

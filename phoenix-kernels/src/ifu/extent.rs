@@ -2,7 +2,12 @@
 
 // The macro that compiles a function for several instruction sets calls its variants after asking the processor.
 // Conditions are joined without branches and lanes are counted, so that loops become vector code.
-#![allow(unsafe_code, clippy::needless_bitwise_bool, clippy::needless_range_loop)]
+#![allow(
+    unsafe_code,
+    clippy::needless_bitwise_bool,
+    clippy::needless_range_loop,
+    reason = "branch-free loops compiled for several instruction sets, as said above"
+)]
 
 use super::celestial::DEGREES;
 use super::exposure::{CoordinateState, Exposure};

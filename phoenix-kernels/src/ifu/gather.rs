@@ -10,7 +10,8 @@
     unsafe_code,
     clippy::needless_bitwise_bool,
     clippy::inline_always,
-    clippy::needless_range_loop
+    clippy::needless_range_loop,
+    reason = "branch-free loops compiled for several instruction sets, as said above"
 )]
 
 use super::exposure::{Exposure, SliceDirection};

@@ -9,7 +9,13 @@
 
 // The macro that compiles a function for several instruction sets calls its variants after asking the processor.
 // Conditions are joined without branches, so that they become vector code; what they call must be inlined with them.
-#![allow(unsafe_code, clippy::needless_bitwise_bool, clippy::inline_always, clippy::float_cmp)]
+#![allow(
+    unsafe_code,
+    clippy::needless_bitwise_bool,
+    clippy::inline_always,
+    clippy::float_cmp,
+    reason = "branch-free loops compiled for several instruction sets, as said above"
+)]
 
 use super::celestial::{DEGREES, Gnomonic, celestial_from_native};
 use super::exposure::{CoordinateState, Exposure};

@@ -7,7 +7,10 @@
 //! `docs/algorithms/ifu-combine.md`, "Resampling".
 
 // What is called for every row is to be inlined into code compiled for several instruction sets.
-#![allow(clippy::inline_always)]
+#![allow(
+    clippy::inline_always,
+    reason = "inlined into code compiled for several instruction sets"
+)]
 
 use super::centres::Centres;
 use super::gather::{Cells, GOOD, REJECTED, Record};

@@ -12,7 +12,8 @@
     unsafe_code,
     clippy::inline_always,
     clippy::needless_bitwise_bool,
-    clippy::needless_range_loop
+    clippy::needless_range_loop,
+    reason = "branch-free loops compiled for several instruction sets, as said above"
 )]
 
 use super::cosmic::Neighbourhood;

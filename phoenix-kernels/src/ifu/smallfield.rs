@@ -10,7 +10,12 @@
 // The macro that compiles a function for several instruction sets calls the variants through unsafe code of its own;
 // each variant is called only after the processor was asked for the instructions.
 // Conditions are joined without branches, and equality of rounded values is what is meant.
-#![allow(unsafe_code, clippy::needless_bitwise_bool, clippy::float_cmp)]
+#![allow(
+    unsafe_code,
+    clippy::needless_bitwise_bool,
+    clippy::float_cmp,
+    reason = "branch-free loops compiled for several instruction sets, as said above"
+)]
 
 use super::celestial::DEGREES;
 use super::grid::CubeGrid;
@@ -142,7 +147,7 @@ impl Default for Placed {
 }
 
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-#[allow(clippy::too_many_arguments)]
+#[allow(clippy::too_many_arguments, reason = "the columns of one loop")]
 fn native(
     series: &NativeSeries,
     rounding: f64,
