@@ -18,7 +18,7 @@ use crate::filters::{self, FilterCurve};
 use crate::load::Inputs;
 use crate::params::{CombineParams, NumericsChoice};
 use crate::place::{Placed, place};
-use crate::{fault, headers, offsets, quality};
+use crate::{expmap, fault, headers, offsets, quality};
 
 /// Least memory for windows: small inputs fit whole.
 const LEAST_WINDOW_BYTES: u64 = 40 << 20;
@@ -51,7 +51,8 @@ pub fn run(
     ctx: &RunContext<'_>,
 ) -> Result<Outcome, RecipeError> {
     params.check()?;
-    let (curves, unknown) = filters::chosen(&params.filter, &inputs.curves);
+    let (mut curves, unknown) = filters::chosen(&params.filter, &inputs.curves);
+    filters::with_white(&mut curves, params.numerics);
     let mut caveats = inputs.caveats.clone();
     for name in unknown {
         caveats.push(Caveat::OutputMissing {
@@ -60,6 +61,7 @@ pub fn run(
         });
     }
     let placed = place(inputs, params, &mut caveats)?;
+    let seconds = expmap::seconds(&inputs.exposures, &mut caveats);
     threads::within(ctx.threads, || {
         let job = Job {
             inputs,
@@ -67,6 +69,7 @@ pub fn run(
             flavour,
             curves: &curves,
             placed: &placed,
+            seconds: seconds.as_deref(),
             ctx,
         };
         job.run(out, caveats)
@@ -79,6 +82,8 @@ struct Job<'a> {
     flavour: Flavour,
     curves: &'a [FilterCurve],
     placed: &'a Placed<'a>,
+    /// Exposure times, where all headers tell them.
+    seconds: Option<&'a [f64]>,
     ctx: &'a RunContext<'a>,
 }
 
@@ -161,8 +166,12 @@ impl Job<'_> {
         if self.params.numerics == NumericsChoice::Phoenix {
             self.set_covariance(&mut header, &stack)?;
         }
+        let exposed = self.exposed(&mut header, &stack)?;
         writer.finish(header.clone())?;
         self.images(out, &grid, &header, collected.images)?;
+        if let Some(map) = exposed {
+            out.put(expmap::product(map, &header, &grid))?;
+        }
         Ok(collected.stats)
     }
 
@@ -265,6 +274,16 @@ impl Job<'_> {
                 "[Angstrom] Largest wavelength shift of any input",
             );
         }
+    }
+
+    /// Maps how long each spaxel was exposed and writes the median.
+    fn exposed(&self, header: &mut Header, stack: &Stack<'_>) -> Result<Option<Array2<f32>>, RecipeError> {
+        let measure = |seconds| expmap::measure(stack, seconds, self.ctx).map_err(|error| self.error(error));
+        let map = self.seconds.map(measure).transpose()?;
+        if let Some(map) = &map {
+            expmap::set_median(header, map);
+        }
+        Ok(map)
     }
 
     /// Writes how much more uncertain means over blocks of voxels are than the variances say.

@@ -7,6 +7,7 @@ use phoenix_kernels::ifu::Filter;
 use phoenix_kit::param;
 
 use crate::exposure::in_file;
+use crate::params::NumericsChoice;
 
 /// The range in which `white` is 1, Angstrom. Source: ESO MUSE pipeline 2.8.7, as measured.
 pub const WHITE_AA: [f64; 2] = [4650.0, 9300.0];
@@ -133,9 +134,22 @@ pub fn chosen<'a>(names: &'a str, curves: &[FilterCurve]) -> (Vec<FilterCurve>, 
     (found, unknown)
 }
 
+/// Sees to it that there is white light: as the first image in `phoenix`, which is the one that archives take; behind the
+/// others in `eso`, where the numbers of images are the pipeline's.
+pub fn with_white(curves: &mut Vec<FilterCurve>, numerics: NumericsChoice) {
+    let white = curves.iter().position(|curve| curve.name == "white");
+    match (numerics, white) {
+        (NumericsChoice::Phoenix, Some(place)) => curves[..=place].rotate_right(1),
+        (NumericsChoice::Phoenix, None) => curves.insert(0, FilterCurve::white()),
+        (NumericsChoice::Eso, Some(_)) => {}
+        (NumericsChoice::Eso, None) => curves.push(FilterCurve::white()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{FilterCurve, chosen};
+    use super::{FilterCurve, chosen, with_white};
+    use crate::params::NumericsChoice;
 
     #[test]
     fn the_share_of_white_light_is_the_pipelines() {
@@ -149,5 +163,24 @@ mod tests {
     fn an_unknown_filter_is_told() {
         let (found, unknown) = chosen("white, SDSS_g", &[]);
         assert_eq!((found.len(), unknown), (1, vec!["SDSS_g"]));
+    }
+
+    #[test]
+    fn white_light_comes_first_in_phoenix_and_moves_no_number_in_eso() {
+        let named = |name: &str| FilterCurve {
+            name: name.into(),
+            ..FilterCurve::white()
+        };
+        let order = |names: &[&str], numerics| {
+            let mut curves: Vec<FilterCurve> = names.iter().map(|name| named(name)).collect();
+            with_white(&mut curves, numerics);
+            let names: Vec<String> = curves.into_iter().map(|curve| curve.name).collect();
+            names.join(" ")
+        };
+        assert_eq!(order(&["g", "white", "r"], NumericsChoice::Phoenix), "white g r");
+        assert_eq!(order(&["g", "r"], NumericsChoice::Phoenix), "white g r");
+        assert_eq!(order(&["g", "white", "r"], NumericsChoice::Eso), "g white r");
+        assert_eq!(order(&["g", "r"], NumericsChoice::Eso), "g r white");
+        assert_eq!(order(&[], NumericsChoice::Eso), "white");
     }
 }

@@ -87,7 +87,7 @@ impl Default for ExpCombine {
             "lambdamax",
             "numerics",
         ];
-        let outputs = ["DATACUBE_FINAL", "IMAGE_FOV"];
+        let outputs = ["DATACUBE_FINAL", "IMAGE_FOV", "EXPOSURE_MAP"];
         Self {
             spec: spec(
                 COMBINE,
@@ -156,7 +156,7 @@ impl Default for MakeCube {
             "filter",
             "numerics",
         ];
-        let outputs = ["DATACUBE_FINAL", "IMAGE_FOV"];
+        let outputs = ["DATACUBE_FINAL", "IMAGE_FOV", "EXPOSURE_MAP"];
         Self {
             spec: spec(
                 MAKE_CUBE,

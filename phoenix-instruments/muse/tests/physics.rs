@@ -84,6 +84,10 @@ fn observations_of(n_lambda: usize, change: impl Fn(&mut Conditions)) -> Vec<Obs
 }
 
 fn combine(made: &[Observation], changes: &Value) -> Product {
+    product(&combine_all(made, changes), "DATACUBE_FINAL").clone()
+}
+
+fn combine_all(made: &[Observation], changes: &Value) -> Vec<Product> {
     let mut reader = FakeReader::new();
     let tables = made
         .iter()
@@ -94,8 +98,9 @@ fn combine(made: &[Observation], changes: &Value) -> Product {
         .map(|table| reader.add(table))
         .collect();
     frames.push(reader.add(offsets::list(made, 0.0, 1)));
-    let (_, products) = run_on("muse_exp_combine", &frames, changes, &reader, (2, 1 << 30)).unwrap();
-    product(&products, "DATACUBE_FINAL").clone()
+    run_on("muse_exp_combine", &frames, changes, &reader, (2, 1 << 30))
+        .unwrap()
+        .1
 }
 
 fn contributions(made: &[Observation]) -> Vec<Contribution> {
@@ -125,6 +130,40 @@ fn stars_keep_their_flux_and_stand_where_the_header_says() {
         let limit = (0.005 * star.expected).max(3.0 * star.sigma);
         assert!(off <= limit, "{star:?}");
         assert!(star.dx.abs() < 0.1 && star.dy.abs() < 0.1, "{star:?}");
+    }
+}
+
+#[test]
+fn an_exposure_map_and_white_light_come_with_each_cube() {
+    let made = observations(|_| {});
+    let total_s: f64 = made.iter().map(|one| one.exposure.conditions.exptime_s).sum();
+    let single_s = made[0].exposure.conditions.exptime_s;
+    for numerics in ["phoenix", "eso"] {
+        // There is no FILTER_LIST, and a filter that it would have is asked for.
+        let products = combine_all(&made, &json!({"filter": "SDSS_r", "numerics": numerics}));
+        let white = product(&products, "IMAGE_FOV");
+        assert_eq!(white.header.str("DRS.MUSE.FILTER.NAME"), Ok("white"));
+        let map = product(&products, "EXPOSURE_MAP");
+        assert_eq!(map.name, "EXPOSURE_MAP.fits");
+        assert_eq!(map.hdu("DATA").unwrap().header.str("BUNIT"), Ok("s"));
+        let cube = product(&products, "DATACUBE_FINAL");
+        let [_, n_y, n_x] = cube.planes("DATA").unwrap().shape();
+        assert_eq!(map.planes("DATA").unwrap().shape(), [1, n_y, n_x]);
+        assert_eq!(cube.header.f64("PHX.EXPMAP.MEDIAN"), Ok(total_s));
+        let seconds = values(map, "DATA");
+        let image = values(white, "DATA");
+        assert_eq!(f64::from(seconds[n_y / 2 * n_x + n_x / 2]), total_s);
+        let is_sum = |s: f32| (0..=made.len()).any(|n| (f64::from(s) - single_s * n as f64).abs() < 1e-3);
+        assert!(
+            seconds.iter().all(|s| is_sum(*s)),
+            "{numerics}: a time that no number of exposures has"
+        );
+        let unlike = seconds
+            .iter()
+            .zip(&image)
+            .filter(|(s, v)| (**s > 0.0) != v.is_finite())
+            .count();
+        assert!(unlike * 50 < seconds.len(), "{numerics}: {unlike} of {}", seconds.len());
     }
 }
 

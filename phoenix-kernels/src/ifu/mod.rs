@@ -3,12 +3,14 @@
 //! The flow is one direction: rows ([`pixtable`]) of exposures ([`exposure`]) get sky positions ([`position`]), which
 //! give the grid ([`grid`], with [`celestial`] and [`spectral`]); blocks of rows are found by wavelength ([`index`]),
 //! gathered into the cells of a window ([`gather`]), tested for cosmic rays ([`cosmic`]), resampled ([`resample`],
-//! [`spread`]) and handed out as slabs ([`stack`]); [`image`] collapses slabs and `covariance` measures what the variance leaves out.
+//! [`spread`]) and handed out as slabs ([`stack`]); [`image`] collapses slabs, `covariance` measures what the variance
+//! leaves out, and `coverage` how long each spaxel was exposed.
 
 pub mod celestial;
 pub mod centres;
 pub mod cosmic;
 pub(crate) mod covariance;
+mod coverage;
 pub(crate) mod drizzle;
 pub mod exposure;
 pub(crate) mod extent;
