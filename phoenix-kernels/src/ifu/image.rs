@@ -5,7 +5,7 @@
 
 use super::slab::Slab;
 use crate::KernelError;
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView3};
 
 /// Limits of the white-light filter, Angstrom (ESO MUSE pipeline 2.8.7, as measured).
 const WHITE: [f64; 2] = [4650.0, 9300.0];
@@ -124,7 +124,15 @@ impl ImageAccumulator {
     /// # Errors
     /// `Shape` if the slab's planes have another size than the images or lie outside the cube.
     pub fn add(&mut self, slab: &Slab<'_>) -> Result<(), KernelError> {
-        let (planes, ny, nx) = slab.data.dim();
+        self.add_planes(slab.first_plane, slab.data)
+    }
+
+    /// Adds planes, (wave, y, x), from `first_plane` on; planes come in ascending order.
+    ///
+    /// # Errors
+    /// `Shape` if the planes have another size than the images or lie outside the cube.
+    pub fn add_planes(&mut self, first_plane: usize, data: ArrayView3<'_, f32>) -> Result<(), KernelError> {
+        let (planes, ny, nx) = data.dim();
         let expected = self.shape[0] * self.shape[1];
         if [ny, nx] != self.shape {
             return Err(KernelError::Shape {
@@ -135,13 +143,13 @@ impl ImageAccumulator {
         }
         for (throughput, sums) in self.throughput.iter().zip(&mut self.sums) {
             let here = throughput
-                .get(slab.first_plane..slab.first_plane + planes)
+                .get(first_plane..first_plane + planes)
                 .ok_or(KernelError::Shape {
                     what: "slab",
-                    found: slab.first_plane + planes,
+                    found: first_plane + planes,
                     expected: throughput.len(),
                 })?;
-            for (plane, &f) in slab.data.outer_iter().zip(here) {
+            for (plane, &f) in data.outer_iter().zip(here) {
                 if f == 0.0 {
                     continue;
                 }

@@ -22,6 +22,8 @@ pub struct Slab<'a> {
     /// Rows in the cells of these planes that the cosmic-ray test rejected and that were good before, in order of
     /// exposure and row; empty unless asked for.
     pub rejected_rows: &'a [RowId],
+    /// What happened to the rows up to the last plane of this slab.
+    pub stats: StackStats,
 }
 
 /// One row of one exposure.
@@ -58,6 +60,58 @@ pub struct StackStats {
 }
 
 impl StackStats {
+    /// Returns all counts in their order, to be kept with a cube that is not finished.
+    pub fn to_array(self) -> [u64; 9] {
+        let Self {
+            in_grid,
+            cosmic_in,
+            cosmic_out,
+            rejected,
+            used,
+            saturated,
+            not_finite,
+            outside,
+            finite_voxels,
+        } = self;
+        [
+            in_grid,
+            cosmic_in,
+            cosmic_out,
+            rejected,
+            used,
+            saturated,
+            not_finite,
+            outside,
+            finite_voxels,
+        ]
+    }
+
+    /// Takes counts as [`StackStats::to_array`] gave them.
+    pub fn from_array(counts: [u64; 9]) -> Self {
+        let [
+            in_grid,
+            cosmic_in,
+            cosmic_out,
+            rejected,
+            used,
+            saturated,
+            not_finite,
+            outside,
+            finite_voxels,
+        ] = counts;
+        Self {
+            in_grid,
+            cosmic_in,
+            cosmic_out,
+            rejected,
+            used,
+            saturated,
+            not_finite,
+            outside,
+            finite_voxels,
+        }
+    }
+
     /// Adds what happened in another window.
     pub(super) fn add(&mut self, other: &Self) {
         self.in_grid += other.in_grid;
@@ -131,7 +185,12 @@ impl SlabBuffers {
             })
     }
 
-    pub(super) fn slab(&self, first_plane: usize, shape: [usize; 3]) -> Result<Slab<'_>, KernelError> {
+    pub(super) fn slab(
+        &self,
+        first_plane: usize,
+        shape: [usize; 3],
+        stats: StackStats,
+    ) -> Result<Slab<'_>, KernelError> {
         fn view<T>(values: &[T], shape: [usize; 3]) -> Result<ArrayView3<'_, T>, KernelError> {
             ArrayView3::from_shape(shape, values).map_err(|_| KernelError::Shape {
                 what: "slab",
@@ -146,6 +205,7 @@ impl SlabBuffers {
             used: self.used.as_deref().map(|v| view(v, shape)).transpose()?,
             rejected: self.rejected.as_deref().map(|v| view(v, shape)).transpose()?,
             rejected_rows: &self.rejected_rows,
+            stats,
         })
     }
 }

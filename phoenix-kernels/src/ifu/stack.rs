@@ -156,9 +156,26 @@ impl<'a> Stack<'a> {
         sink: &mut dyn FnMut(&Slab<'_>) -> Result<(), SourceError>,
         hooks: &Hooks<'_>,
     ) -> Result<StackStats, KernelError> {
+        self.run_from(0, StackStats::default(), sink, hooks)
+    }
+
+    /// Combines the planes from `first_plane` on, as [`Stack::run`] does; `earlier` are the statistics of the last slab
+    /// before it, and not looked at if there is none.
+    ///
+    /// # Numerics
+    /// Planes and statistics are those of a run over all planes.
+    /// # Errors
+    /// `Stopped`, `Read`, `Shape`, `Sink`.
+    pub fn run_from(
+        &self,
+        first_plane: usize,
+        earlier: StackStats,
+        sink: &mut dyn FnMut(&Slab<'_>) -> Result<(), SourceError>,
+        hooks: &Hooks<'_>,
+    ) -> Result<StackStats, KernelError> {
         match self.options.numerics {
-            Numerics::Eso => self.run_with::<System>(sink, hooks),
-            Numerics::Phoenix => self.run_with::<Portable>(sink, hooks),
+            Numerics::Eso => self.run_with::<System>(first_plane, earlier, sink, hooks),
+            Numerics::Phoenix => self.run_with::<Portable>(first_plane, earlier, sink, hooks),
         }
     }
 
@@ -232,16 +249,21 @@ impl<'a> Stack<'a> {
 
     fn run_with<M: Math>(
         &self,
+        first_plane: usize,
+        earlier: StackStats,
         sink: &mut dyn FnMut(&Slab<'_>) -> Result<(), SourceError>,
         hooks: &Hooks<'_>,
     ) -> Result<StackStats, KernelError> {
         let [nx, ny, nz] = self.grid.naxis;
-        let mut stats = StackStats {
-            not_finite: self.left_out.not_finite,
-            outside: self.left_out.outside,
-            ..StackStats::default()
+        let mut stats = match first_plane {
+            0 => StackStats {
+                not_finite: self.left_out.not_finite,
+                outside: self.left_out.outside,
+                ..StackStats::default()
+            },
+            _ => earlier,
         };
-        let windows: Vec<Range<usize>> = (0..nz)
+        let windows: Vec<Range<usize>> = (first_plane..nz)
             .step_by(self.window)
             .map(|first| first..(first + self.window).min(nz))
             .collect();
@@ -257,7 +279,7 @@ impl<'a> Stack<'a> {
                 .try_for_each(|(worker, planes)| worker.fill::<M>(self, planes, hooks))?;
             for (worker, planes) in workers.iter().zip(batch) {
                 stats.add(&worker.stats);
-                let slab = worker.slab.slab(planes.start, [planes.len(), ny, nx])?;
+                let slab = worker.slab.slab(planes.start, [planes.len(), ny, nx], stats)?;
                 sink(&slab).map_err(|source| KernelError::Sink {
                     first_plane: planes.start,
                     source,
