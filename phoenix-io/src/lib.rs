@@ -23,4 +23,4 @@ pub use memory::{MemoryReader, MemorySinks};
 pub use meter::ProcessMeter;
 pub use pool::ThreadExecutor;
 pub use reader::{FitsReader, read_product};
-pub use sink::{DirSinks, FlatSinks, job_folder, write_product};
+pub use sink::{DirSinks, FlatSinks, KeepEvery, job_folder, write_product};

@@ -1,10 +1,14 @@
 //! Sinks on folders: a job's products appear together, whole and flushed, or not at all.
 //!
 //! `staging` is the folder nobody looks into, `encode` turns products into files, `beside` writes the provenance
-//! record that lies beside each product.
+//! record that lies beside each product. A long cube is written on a `shelf`, where `keeper` enters into a `journal` how
+//! far it has come, so that another attempt goes on there.
 
 mod beside;
 mod encode;
+mod journal;
+mod keeper;
+mod shelf;
 mod staging;
 
 use std::fs;
@@ -22,6 +26,7 @@ use staging::{Staging, sync_folder};
 
 pub use beside::{Beside, provenance_name};
 pub(crate) use encode::stamp;
+pub use keeper::KeepEvery;
 
 /// The folder below a run's directory that holds the products of jobs.
 const WORK: &str = "work";
@@ -71,10 +76,12 @@ pub fn write_product(path: impl AsRef<Path>, product: phoenix_core::product::Pro
 /// * Each product has its digest in the receipt, `DATAMD5`, `PIPEFILE` and the provenance in its primary header, and
 ///   `<stem>.provenance.json` beside it.
 /// * The content does not depend on where the directory is.
-/// * What an interrupted attempt left is removed when the job is opened again; `sweep` removes that of all jobs.
+/// * What an interrupted attempt left is removed when the job is opened again; `sweep` removes that of all jobs. Only a
+///   cube begun by `resume` stays, in `<directory>/work/.<job>.kept/`, until the job commits.
 #[derive(Debug, Clone)]
 pub struct DirSinks {
     directory: PathBuf,
+    every: KeepEvery,
 }
 
 impl DirSinks {
@@ -83,7 +90,19 @@ impl DirSinks {
         let directory = directory.as_ref();
         Self {
             directory: std::path::absolute(directory).unwrap_or_else(|_| directory.to_path_buf()),
+            every: KeepEvery::default(),
         }
+    }
+
+    /// Sets how often what a long cube has finished is made safe.
+    #[must_use]
+    pub fn with_keeping(mut self, every: KeepEvery) -> Self {
+        self.every = every;
+        self
+    }
+
+    fn shelf(&self, job: &JobId) -> PathBuf {
+        self.directory.join(WORK).join(shelf::shelf_name(&job_folder(job)))
     }
 
     /// Returns the folder of a job, whether it exists or not.
@@ -103,6 +122,9 @@ impl DirSinks {
                 let name = name.to_string_lossy();
                 if name.starts_with('.') && (name.ends_with(".part") || name.ends_with(".old")) {
                     fs::remove_dir_all(entry.path())
+                } else if shelf::job_of(&name).is_some_and(|job| work.join(job).is_dir()) {
+                    // The job has committed and its process died before it could tidy up.
+                    shelf::forget(&entry.path())
                 } else {
                     Ok(())
                 }
@@ -136,8 +158,9 @@ impl SinkFactory for DirSinks {
         };
         prepare().map_err(|source| system(job.as_str(), &folder, source))?;
         Ok(Box::new(DirSink {
-            staging: Staging::new(part),
+            staging: Staging::new(part, self.shelf(job), self.every),
             folder,
+            shelf: self.shelf(job),
             directory: self.directory.clone(),
         }))
     }
@@ -153,6 +176,7 @@ impl SinkFactory for DirSinks {
 struct DirSink {
     staging: Staging,
     folder: PathBuf,
+    shelf: PathBuf,
     directory: PathBuf,
 }
 
@@ -163,6 +187,10 @@ impl ProductSink for DirSink {
 
     fn begin(&mut self, layout: CubeLayout) -> Result<Box<dyn SlabWriter>, SinkError> {
         self.staging.begin(layout)
+    }
+
+    fn resume(&mut self, layout: CubeLayout, record: &Record) -> Result<Box<dyn SlabWriter>, SinkError> {
+        self.staging.resume(layout, record)
     }
 
     fn workshop(&self) -> Option<String> {
@@ -187,6 +215,8 @@ impl JobSink for DirSink {
             sync_folder(&self.directory.join(WORK))
         };
         appear().map_err(|source| system(record.job.as_str(), &self.folder, source))?;
+        // The products are in their place: what cannot be tidied up now goes with the next sweep.
+        let _ = shelf::forget(&self.shelf);
         Ok(finished
             .into_iter()
             .map(|product| product.stored_in(&self.folder))
@@ -199,11 +229,13 @@ impl JobSink for DirSink {
 /// # Contract
 /// * Products appear when the job commits, each by one rename; an earlier product of that name is replaced.
 /// * A name that belongs to an input is refused before anything is written.
-/// * What an interrupted attempt left is removed by the next one in that folder; one that still runs is left alone.
+/// * What an interrupted attempt left is removed by the next one in that folder; one that still runs is left alone. Only a
+///   cube begun by `resume` stays, in `.<job>.kept/`, until the job commits or two weeks have passed.
 #[derive(Debug, Clone)]
 pub struct FlatSinks {
     folder: PathBuf,
     inputs: Vec<PathBuf>,
+    every: KeepEvery,
 }
 
 impl FlatSinks {
@@ -213,7 +245,15 @@ impl FlatSinks {
         Self {
             folder: std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf()),
             inputs: Vec::new(),
+            every: KeepEvery::default(),
         }
+    }
+
+    /// Sets how often what a long cube has finished is made safe.
+    #[must_use]
+    pub fn with_keeping(mut self, every: KeepEvery) -> Self {
+        self.every = every;
+        self
     }
 
     /// Names the files that no product may replace.
@@ -230,15 +270,18 @@ impl FlatSinks {
 
 impl SinkFactory for FlatSinks {
     fn open(&self, job: &JobId) -> Result<Box<dyn JobSink>, SinkError> {
+        let shelf = self.folder.join(shelf::shelf_name(&job_folder(job)));
         let prepare = || -> io::Result<Staging> {
             fs::create_dir_all(&self.folder)?;
             staging::sweep_unleased(&self.folder)?;
-            Staging::leased(&self.folder)
+            shelf::sweep_stale(&self.folder)?;
+            Staging::leased(&self.folder, shelf.clone(), self.every)
         };
         let staging = prepare().map_err(|source| system(job.as_str(), &self.folder, source))?;
         Ok(Box::new(FlatSink {
             staging,
             folder: self.folder.clone(),
+            shelf,
             inputs: self.inputs.clone(),
         }))
     }
@@ -253,6 +296,7 @@ impl SinkFactory for FlatSinks {
 struct FlatSink {
     staging: Staging,
     folder: PathBuf,
+    shelf: PathBuf,
     inputs: Vec<PathBuf>,
 }
 
@@ -278,6 +322,11 @@ impl ProductSink for FlatSink {
     fn begin(&mut self, layout: CubeLayout) -> Result<Box<dyn SlabWriter>, SinkError> {
         self.refuse_inputs(&layout.name)?;
         self.staging.begin(layout)
+    }
+
+    fn resume(&mut self, layout: CubeLayout, record: &Record) -> Result<Box<dyn SlabWriter>, SinkError> {
+        self.refuse_inputs(&layout.name)?;
+        self.staging.resume(layout, record)
     }
 
     fn workshop(&self) -> Option<String> {
@@ -315,6 +364,7 @@ impl JobSink for FlatSink {
             }
         }
         sync_folder(&self.folder).map_err(|source| system(record.job.as_str(), &self.folder, source))?;
+        let _ = shelf::forget(&self.shelf);
         Ok(finished
             .into_iter()
             .map(|product| product.stored_in(&self.folder))

@@ -233,7 +233,16 @@ pub struct CubeLayout {
     pub hdus: Vec<CubeHdu>,
 }
 
-/// Takes a cube slab by slab; dropping it unfinished leaves nothing.
+/// How far a cube has come.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finished {
+    /// Planes, from the first on, that are written in every extension.
+    pub planes: usize,
+    /// What the recipe needs to go on behind them, in a form of its own; a few kilobytes.
+    pub note: serde_json::Value,
+}
+
+/// Takes a cube slab by slab; dropping it unfinished leaves nothing visible.
 pub trait SlabWriter: Send {
     /// Writes whole planes of one extension; planes may come in any order, each once.
     ///
@@ -246,6 +255,34 @@ pub trait SlabWriter: Send {
     /// # Errors
     /// If the system refuses, planes are missing, or the header outgrew its reserve.
     fn finish(self: Box<Self>, header: Header) -> Result<(), SinkError>;
+
+    /// Returns what an interrupted attempt at this cube finished; those planes are written already.
+    fn finished(&self) -> Option<&Finished> {
+        None
+    }
+
+    /// Reads planes back that an interrupted attempt finished, bit for bit.
+    ///
+    /// # Errors
+    /// If the system refuses or the planes are not there.
+    fn read(&self, _hdu: usize, first_plane: usize, _planes: &mut [f32]) -> Result<(), SinkError> {
+        Err(SinkError::Invalid {
+            name: "cube".to_owned(),
+            reason: format!("plane {first_plane} was not finished by an earlier attempt"),
+        })
+    }
+
+    /// Tells how far the cube has come, so that another attempt may go on there; a sink decides how often it makes this
+    /// safe.
+    ///
+    /// # Contract
+    /// Exactly the planes from the first to the last finished one are written, in every extension.
+    ///
+    /// # Errors
+    /// If the system refuses, or other planes are written.
+    fn mark(&mut self, _finished: Finished) -> Result<(), SinkError> {
+        Ok(())
+    }
 }
 
 /// Takes products of one job; nothing is visible before the engine commits.
@@ -261,6 +298,18 @@ pub trait ProductSink: Send {
     /// # Errors
     /// If the name is taken or the system refuses.
     fn begin(&mut self, layout: CubeLayout) -> Result<Box<dyn SlabWriter>, SinkError>;
+
+    /// Begins a cube that comes in slabs, or goes on behind what an interrupted attempt at the same cube finished.
+    ///
+    /// # Contract
+    /// It is the same cube if the layout and the record are equal, wherever the inputs lie. What is not whole or not
+    /// intact is begun anew. A sink that does not outlive the process always begins.
+    ///
+    /// # Errors
+    /// If the name is taken or the system refuses.
+    fn resume(&mut self, layout: CubeLayout, _record: &Record) -> Result<Box<dyn SlabWriter>, SinkError> {
+        self.begin(layout)
+    }
 
     /// Returns a folder in which a program may work whose files `adopt` takes without copying.
     ///

@@ -38,6 +38,7 @@ pub use read::{FitsFile, OpenOptions};
 pub use source::{BytesSource, FileSource, Source};
 pub use table::{Column, ColumnData, ColumnFormat, ColumnKind, ColumnReader, Table, TableReader, Window};
 pub use unpack::unpack_leading;
+pub(crate) use write::KeptUnit;
 pub use write::{FitsWriter, ImageSpec, Pixel, TableSpec, WriteOptions, Written};
 
 /// The length of a FITS block.

@@ -2,11 +2,13 @@
 
 mod encode;
 mod intervals;
+mod kept;
 mod layout;
 mod rows;
 mod spec;
 mod writer;
 
 pub use encode::Pixel;
+pub(crate) use kept::KeptUnit;
 pub use spec::{ImageSpec, TableSpec, WriteOptions};
 pub use writer::{FitsWriter, Written};

@@ -10,8 +10,11 @@ use phoenix_core::header::Header;
 use phoenix_core::id::Tag;
 use phoenix_core::product::Product;
 use phoenix_core::provenance::Record;
-use phoenix_core::traits::{CubeLayout, SinkError, SlabWriter};
+use phoenix_core::traits::{CubeLayout, Finished, SinkError, SlabWriter};
 
+use super::journal::{Entry as Mark, Journal};
+use super::keeper::{KeepEvery, Keeper, identity};
+use super::shelf::Shelf;
 use super::{Beside, beside, encode, provenance_name, system};
 use crate::digest;
 use crate::fits::{FitsError, FitsWriter, WriteOptions};
@@ -32,6 +35,8 @@ enum Content {
     Begun,
     /// All is written but the final primary header.
     Written(Box<FitsWriter>),
+    /// The same, in a place from which another attempt may take it up.
+    Kept(Box<FitsWriter>, Box<Keeper>),
     /// An outside program finished it; no byte of it changes any more.
     Adopted,
 }
@@ -43,7 +48,9 @@ type Entries = Arc<Mutex<Vec<Entry>>>;
 pub(super) struct Staging {
     folder: PathBuf,
     entries: Entries,
-    _lease: Option<File>,
+    shelf: PathBuf,
+    every: KeepEvery,
+    lease: Option<File>,
 }
 
 const LEASED_PREFIX: &str = ".phoenix-";
@@ -51,17 +58,19 @@ const LEASED_SUFFIX: &str = ".part";
 const LEASE: &str = "lease";
 
 impl Staging {
-    /// Takes over an empty folder.
-    pub(super) fn new(folder: PathBuf) -> Self {
+    /// Takes over an empty folder; cubes that may be taken up again lie on `shelf`.
+    pub(super) fn new(folder: PathBuf, shelf: PathBuf, every: KeepEvery) -> Self {
         Self {
             folder,
             entries: Entries::default(),
-            _lease: None,
+            shelf,
+            every,
+            lease: None,
         }
     }
 
     /// Makes a folder among other files; its lease tells other processes that somebody works in it.
-    pub(super) fn leased(parent: &Path) -> io::Result<Self> {
+    pub(super) fn leased(parent: &Path, shelf: PathBuf, every: KeepEvery) -> io::Result<Self> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("{LEASED_PREFIX}{}-{count}{LEASED_SUFFIX}", std::process::id());
@@ -69,11 +78,9 @@ impl Staging {
         fs::create_dir(&folder)?;
         let lease = File::create_new(folder.join(LEASE))?;
         lease.lock()?;
-        Ok(Self {
-            folder,
-            entries: Entries::default(),
-            _lease: Some(lease),
-        })
+        let mut staging = Self::new(folder, shelf, every);
+        staging.lease = Some(lease);
+        Ok(staging)
     }
 
     pub(super) fn folder(&self) -> &Path {
@@ -132,6 +139,59 @@ impl Staging {
             writer,
             units,
             entries: self.entries.clone(),
+            keeper: None,
+            finished: None,
+        }))
+    }
+
+    /// Begins a cube that comes in slabs, or goes on with one that an interrupted attempt left on the shelf.
+    pub(super) fn resume(&self, layout: CubeLayout, record: &Record) -> Result<Box<dyn SlabWriter>, SinkError> {
+        let name = layout.name.clone();
+        let place = self.folder.join(&name);
+        let refused = |source: io::Error| system(&name, &place, source);
+        let faulty = |error: FitsError| encode::fault(&name, &place, error);
+        let Some(shelf) = Shelf::take(&self.shelf).map_err(refused)? else {
+            // Another process is at this very job; neither may disturb the other.
+            return self.begin(layout);
+        };
+        let shelf = Arc::new(shelf);
+        let in_job = self.reserve(&layout.tag, &name)?;
+        let identity = identity(&layout, record).map_err(refused)?;
+        let hidden = shelf.place(&name, "part");
+        let (journal, last) = Journal::open(&shelf.place(&name, "journal")).map_err(refused)?;
+        let options = WriteOptions::default().data_md5(true);
+        let mut writer = FitsWriter::keep(&place, &hidden, options).map_err(faulty)?;
+        let units = encode::declare(&mut writer, layout)?;
+        let last = last
+            .filter(|last| last.identity == identity && last.units.iter().map(|unit| unit.0).eq(units.iter().copied()));
+        let taken = match last {
+            Some(last) if writer.take_back(&last.units).map_err(faulty)? => Some(last),
+            _ => None,
+        };
+        if taken.is_none() {
+            journal.clear().map_err(refused)?;
+            writer.clear().map_err(faulty)?;
+        }
+        let finished = taken.as_ref().map(|last| Finished {
+            planes: last.planes,
+            note: last.note.clone(),
+        });
+        let entry = taken.unwrap_or_else(|| Mark {
+            identity,
+            number: 0,
+            planes: 0,
+            units: Vec::new(),
+            note: serde_json::Value::Null,
+        });
+        let file = (writer.handle().map_err(faulty)?, hidden);
+        Ok(Box::new(Slabs {
+            keeper: Some(Keeper::new(self.every, journal, file, entry, shelf)),
+            name,
+            place: in_job,
+            writer,
+            units,
+            entries: self.entries.clone(),
+            finished,
         }))
     }
 
@@ -140,10 +200,12 @@ impl Staging {
         let entries = std::mem::take(&mut *self.entries());
         let relocatable = beside::relocatable(record, directory);
         let mut finished = Vec::with_capacity(entries.len());
+        let mut kept = Vec::new();
         for (place_in_job, entry) in entries.into_iter().enumerate() {
             let Entry { tag, name, content } = entry;
-            let place = self.folder.join(&name);
-            let faulty = |error: FitsError| encode::fault(&name, &place, error);
+            let mut place = self.folder.join(&name);
+            let whole = place.clone();
+            let faulty = |error: FitsError| encode::fault(&name, &whole, error);
             let size_bytes = match content {
                 Content::Begun => {
                     return Err(SinkError::Invalid {
@@ -154,6 +216,17 @@ impl Staging {
                 Content::Written(mut writer) => {
                     encode::stamp(writer.header_mut(0).map_err(faulty)?, &name, record);
                     writer.finish().map_err(faulty)?.bytes
+                }
+                Content::Kept(mut writer, mut keeper) => {
+                    encode::stamp(writer.header_mut(0).map_err(faulty)?, &name, record);
+                    if writer.moves_data().map_err(faulty)? {
+                        keeper.give_up();
+                    }
+                    let (bytes, _) = writer.seal().map_err(faulty)?;
+                    // Until everything else is ready it stays where another attempt finds it.
+                    place.clone_from(keeper.place());
+                    kept.push((keeper, name.clone()));
+                    bytes
                 }
                 Content::Adopted => fs::metadata(&place)
                     .map_err(|source| system(&name, &place, source))?
@@ -170,6 +243,11 @@ impl Staging {
             };
             beside::write(&self.folder, &beside).map_err(|source| system(&name, &place, source))?;
             finished.push(beside);
+        }
+        for (mut keeper, name) in kept {
+            let place = self.folder.join(&name);
+            fs::rename(keeper.place(), &place).map_err(|source| system(&name, &place, source))?;
+            keeper.give_up();
         }
         Ok(finished)
     }
@@ -225,9 +303,18 @@ struct Slabs {
     writer: FitsWriter,
     units: Vec<usize>,
     entries: Entries,
+    keeper: Option<Keeper>,
+    finished: Option<Finished>,
 }
 
 impl Slabs {
+    fn unit(&self, hdu: usize) -> Result<usize, SinkError> {
+        self.units.get(hdu).copied().ok_or_else(|| SinkError::Invalid {
+            name: self.name.clone(),
+            reason: format!("it has no extension {hdu}"),
+        })
+    }
+
     fn faulty(&self) -> impl FnOnce(FitsError) -> SinkError + use<> {
         let name = self.name.clone();
         move |error| encode::fault(&name, Path::new(&name), error)
@@ -236,22 +323,71 @@ impl Slabs {
 
 impl SlabWriter for Slabs {
     fn write(&mut self, hdu: usize, first_plane: usize, planes: &[f32]) -> Result<(), SinkError> {
-        let unit = *self.units.get(hdu).ok_or_else(|| SinkError::Invalid {
-            name: self.name.clone(),
-            reason: format!("it has no extension {hdu}"),
-        })?;
+        let unit = self.unit(hdu)?;
         let faulty = self.faulty();
-        encode::planes(&mut self.writer, unit, first_plane, planes).map_err(faulty)
+        encode::planes(&mut self.writer, unit, first_plane, planes).map_err(faulty)?;
+        if let Some(keeper) = &mut self.keeper {
+            keeper.count(size_of_val(planes) as u64);
+        }
+        Ok(())
+    }
+
+    fn finished(&self) -> Option<&Finished> {
+        self.finished.as_ref()
+    }
+
+    fn read(&self, hdu: usize, first_plane: usize, planes: &mut [f32]) -> Result<(), SinkError> {
+        let unit = self.unit(hdu)?;
+        self.writer
+            .read_planes(unit, first_plane, planes)
+            .map_err(self.faulty())
+    }
+
+    fn mark(&mut self, finished: Finished) -> Result<(), SinkError> {
+        let Some(keeper) = &mut self.keeper else { return Ok(()) };
+        let mut units = Vec::with_capacity(self.units.len());
+        for unit in &self.units {
+            let expected = finished.planes.saturating_mul(self.writer.plane_bytes(*unit)) as u64;
+            let kept = self
+                .writer
+                .kept(*unit)
+                .map_err(|error| encode::fault(&self.name, Path::new(&self.name), error))?;
+            match kept.filter(|kept| kept.bytes == expected) {
+                Some(kept) => units.push((*unit, kept)),
+                None => {
+                    return Err(SinkError::Invalid {
+                        name: self.name.clone(),
+                        reason: format!("not exactly the first {} planes are written", finished.planes),
+                    });
+                }
+            }
+        }
+        let place = keeper.place().clone();
+        keeper
+            .mark(finished, units)
+            .map_err(|source| system(&self.name, &place, source))
     }
 
     fn finish(mut self: Box<Self>, header: Header) -> Result<(), SinkError> {
         let faulty = self.faulty();
         *self.writer.header_mut(0).map_err(faulty)? = header;
         let Self {
-            place, writer, entries, ..
+            name,
+            place,
+            writer,
+            entries,
+            mut keeper,
+            ..
         } = *self;
+        if let Some(keeper) = &mut keeper {
+            let place = keeper.place().clone();
+            keeper.settle().map_err(|source| system(&name, &place, source))?;
+        }
         if let Some(entry) = entries.lock().unwrap_or_else(PoisonError::into_inner).get_mut(place) {
-            entry.content = Content::Written(Box::new(writer));
+            entry.content = match keeper {
+                Some(keeper) => Content::Kept(Box::new(writer), Box::new(keeper)),
+                None => Content::Written(Box::new(writer)),
+            };
         }
         Ok(())
     }

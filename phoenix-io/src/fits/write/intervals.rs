@@ -40,6 +40,15 @@ impl Intervals {
         true
     }
 
+    /// Returns how many bytes are written if they begin with the first and have no gap.
+    pub(super) fn beginning(&self) -> Option<u64> {
+        match self.0.as_slice() {
+            [] => Some(0),
+            [(0, end)] => Some(*end),
+            _ => None,
+        }
+    }
+
     /// Returns the number of bytes written.
     pub(super) fn total(&self) -> u64 {
         self.0.iter().map(|(start, end)| end - start).sum()

@@ -38,19 +38,19 @@ pub struct Written {
 }
 
 #[derive(Debug)]
-struct Unit {
+pub(super) struct Unit {
     name: Option<String>,
     header: Header,
-    body: Body,
+    pub(super) body: Body,
     start: u64,
     room: u64,
-    data_len: u64,
-    sum: WordSum,
-    written: Intervals,
+    pub(super) data_len: u64,
+    pub(super) sum: WordSum,
+    pub(super) written: Intervals,
 }
 
 impl Unit {
-    fn data_start(&self) -> u64 {
+    pub(super) fn data_start(&self) -> u64 {
         self.start + self.room
     }
 
@@ -84,11 +84,29 @@ impl Unit {
 /// ```
 #[derive(Debug)]
 pub struct FitsWriter {
-    path: PathBuf,
-    temporary: NamedTempFile,
-    options: WriteOptions,
-    units: Vec<Unit>,
-    piece: Vec<u8>,
+    pub(super) path: PathBuf,
+    pub(super) target: Target,
+    pub(super) options: WriteOptions,
+    pub(super) units: Vec<Unit>,
+    pub(super) piece: Vec<u8>,
+}
+
+/// The file under the name that it has while it is written.
+#[derive(Debug)]
+pub(super) enum Target {
+    /// It goes when it is dropped.
+    Temporary(NamedTempFile),
+    /// It stays, for another attempt.
+    Kept(File, PathBuf),
+}
+
+impl Target {
+    fn file(&self) -> &File {
+        match self {
+            Self::Temporary(temporary) => temporary.as_file(),
+            Self::Kept(file, _) => file,
+        }
+    }
 }
 
 impl FitsWriter {
@@ -114,7 +132,7 @@ impl FitsWriter {
             .map_err(FitsError::io(path, "create"))?;
         Ok(Self {
             path: path.to_path_buf(),
-            temporary,
+            target: Target::Temporary(temporary),
             options: *options,
             units: Vec::new(),
             piece: Vec::new(),
@@ -277,11 +295,22 @@ impl FitsWriter {
     /// # Errors
     /// `Incomplete` if data are missing; `Card`; `Exists`; `Io`. After an error nothing is left.
     pub fn finish(mut self) -> Result<Written, FitsError> {
+        let (bytes, data_md5) = self.seal()?;
+        publish(self.target, &self.path, self.options)?;
+        Ok(Written {
+            path: self.path,
+            bytes,
+            data_md5,
+        })
+    }
+
+    /// Writes the headers with their sums and flushes; returns the length of the file and the MD5 of its data.
+    pub(crate) fn seal(&mut self) -> Result<(u64, Option<String>), FitsError> {
         for (hdu, unit) in self.units.iter().enumerate() {
             let missing = unit.data_len - unit.written.total();
             if missing > 0 {
                 return Err(FitsError::Incomplete {
-                    file: self.path,
+                    file: self.path.clone(),
                     hdu,
                     missing,
                 });
@@ -316,12 +345,7 @@ impl FitsWriter {
         if self.options.sync {
             self.file().sync_all().map_err(FitsError::io(&self.path, "flush"))?;
         }
-        publish(self.temporary, &self.path, self.options)?;
-        Ok(Written {
-            path: self.path,
-            bytes,
-            data_md5,
-        })
+        Ok((bytes, data_md5))
     }
 
     fn append(
@@ -391,20 +415,15 @@ impl FitsWriter {
         fill(bytes);
         unit.sum.add(bytes, at);
         let offset = unit.data_start() + at;
-        self.temporary
-            .as_file()
+        self.target
+            .file()
             .write_all_at(bytes, offset)
             .map_err(FitsError::io(&self.path, "write"))
     }
 
     /// Moves data units towards the end where a header outgrew its room.
     fn make_room(&mut self) -> Result<(), FitsError> {
-        let mut rooms = Vec::with_capacity(self.units.len());
-        for (hdu, unit) in self.units.iter().enumerate() {
-            let cards = complete(&unit.body, hdu == 0, unit.name.as_deref(), &unit.header);
-            let needed = header_len(&cards, self.options.long_text, 0).map_err(|e| self.card(hdu, e))?;
-            rooms.push(needed.max(unit.room));
-        }
+        let rooms = self.rooms()?;
         let shifts = self.units.iter().zip(&rooms).scan(0, |shift, (unit, room)| {
             let start = unit.start + *shift;
             *shift += room - unit.room;
@@ -414,13 +433,29 @@ impl FitsWriter {
         // The last unit first: data only ever move towards the end.
         for ((start, shift), (unit, room)) in plan.into_iter().zip(self.units.iter_mut().zip(rooms)).rev() {
             if shift > 0 {
-                move_back(self.temporary.as_file(), unit.data_start(), unit.end(), shift)
+                move_back(self.target.file(), unit.data_start(), unit.end(), shift)
                     .map_err(FitsError::io(&self.path, "write"))?;
             }
             unit.start = start;
             unit.room = room;
         }
         Ok(())
+    }
+
+    /// Returns the bytes that each header needs or has, whichever are more.
+    fn rooms(&self) -> Result<Vec<u64>, FitsError> {
+        let room = |(hdu, unit): (usize, &Unit)| {
+            let cards = complete(&unit.body, hdu == 0, unit.name.as_deref(), &unit.header);
+            let needed = header_len(&cards, self.options.long_text, 0).map_err(|e| self.card(hdu, e))?;
+            Ok(needed.max(unit.room))
+        };
+        self.units.iter().enumerate().map(room).collect()
+    }
+
+    /// Tells whether `seal` will move data, because a header outgrew its room.
+    pub(crate) fn moves_data(&self) -> Result<bool, FitsError> {
+        let rooms = self.rooms()?;
+        Ok(self.units.iter().zip(rooms).any(|(unit, room)| unit.room != room))
     }
 
     fn hash_data(&self) -> Result<String, FitsError> {
@@ -445,15 +480,15 @@ impl FitsWriter {
         Ok(md5.finish())
     }
 
-    fn file(&self) -> &File {
-        self.temporary.as_file()
+    pub(super) fn file(&self) -> &File {
+        self.target.file()
     }
 
     fn end(&self) -> u64 {
         self.units.last().map_or(0, Unit::end)
     }
 
-    fn unit(&self, hdu: usize) -> Result<&Unit, FitsError> {
+    pub(super) fn unit(&self, hdu: usize) -> Result<&Unit, FitsError> {
         self.units
             .get(hdu)
             .ok_or_else(|| self.shape(hdu, "there is no such unit"))
@@ -483,19 +518,22 @@ fn folder(path: &Path) -> &Path {
     }
 }
 
-fn publish(temporary: NamedTempFile, path: &Path, options: WriteOptions) -> Result<(), FitsError> {
-    let outcome = if options.create_new {
-        temporary.persist_noclobber(path)
-    } else {
-        temporary.persist(path)
+fn publish(target: Target, path: &Path, options: WriteOptions) -> Result<(), FitsError> {
+    let outcome = match target {
+        Target::Temporary(temporary) if options.create_new => temporary
+            .persist_noclobber(path)
+            .map(|_| ())
+            .map_err(|error| error.error),
+        Target::Temporary(temporary) => temporary.persist(path).map(|_| ()).map_err(|error| error.error),
+        Target::Kept(_, place) => std::fs::rename(place, path),
     };
     if let Err(error) = outcome {
-        return Err(if error.error.kind() == io::ErrorKind::AlreadyExists {
+        return Err(if error.kind() == io::ErrorKind::AlreadyExists {
             FitsError::Exists {
                 file: path.to_path_buf(),
             }
         } else {
-            FitsError::io(path, "rename")(error.error)
+            FitsError::io(path, "rename")(error)
         });
     }
     if options.sync {
