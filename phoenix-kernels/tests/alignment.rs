@@ -11,7 +11,7 @@ mod fields;
 
 use fields::Field;
 use phoenix_kernels::Hooks;
-use phoenix_kernels::align::{AlignOptions, Alignment, Method, SkyImage, align};
+use phoenix_kernels::align::{AlignOptions, Alignment, ExposureOffset, Method, SkyImage, align};
 
 /// Ten in the gate, thirty in the nightly.
 fn seeds() -> u64 {
@@ -19,6 +19,15 @@ fn seeds() -> u64 {
         30
     } else {
         10
+    }
+}
+
+/// Thirty in the gate, two hundred in the nightly.
+fn faint_fields() -> u64 {
+    if std::env::var_os("PHOENIX_NIGHTLY").is_some() {
+        200
+    } else {
+        30
     }
 }
 
@@ -94,6 +103,41 @@ fn three_sources_are_enough() {
     println!("{good} of 30, mean z^2 {:.3} of {count}", squares / count);
     assert!(good >= 29, "{good} of 30");
     assert!((0.8..=1.2).contains(&(squares / count)), "mean z^2 {}", squares / count);
+}
+
+#[test]
+fn one_or_two_faint_sources_give_honest_errors_or_none() {
+    let (mut squares, mut count, mut tied, mut lost) = (0.0, 0.0, 0, 0);
+    for seed in 1000..1000 + faint_fields() {
+        let field = Field::faint(seed, 4 + seed as usize % 4, 1 + seed as usize % 2);
+        let alignment = aligned(&field.images);
+        let misses = misses(&alignment, &field);
+        let is_reference = |e: &ExposureOffset| e.method == Method::Reference;
+        let zero = misses[alignment.exposures.iter().position(is_reference).unwrap()];
+        for (miss, found) in misses.iter().zip(&alignment.exposures) {
+            match found.method {
+                Method::Reference => {}
+                Method::None => {
+                    lost += 1;
+                    assert_eq!(found.offset_arcsec, [0.0; 2]);
+                    assert!(found.error_arcsec[0].is_nan() && found.flux_scale.is_none());
+                }
+                Method::Sources | Method::Correlation => {
+                    tied += 1;
+                    for k in 0..2 {
+                        let z = (miss[k] - zero[k]) / found.error_arcsec[k];
+                        assert!(z.abs() < 6.0, "seed {seed}: {z} sigma");
+                        squares += z * z;
+                        count += 1.0;
+                    }
+                }
+            }
+        }
+    }
+    let mean = squares / count;
+    println!("{tied} aligned, {lost} not; mean z^2 {mean:.3} of {count}");
+    assert!((0.7..=1.3).contains(&mean), "mean z^2 {mean}");
+    assert!(tied > lost, "{tied} aligned, {lost} not");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Statements about exposure maps and covariances of cubes, on small simulated exposures.
 
-#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+#![allow(clippy::unwrap_used, clippy::float_cmp, reason = "a failed step is a failed test")]
 
 mod rows;
 

@@ -12,6 +12,9 @@ const FILLED: f64 = 0.6;
 /// Filtered pixels above this many sigma belong to sources and say nothing of the noise.
 const SOURCE_SIGMA: f64 = 4.0;
 
+/// Pixels nearer than this many standard deviations of the filter to a source have its wings' slope.
+const WINGS: f64 = 4.0;
+
 /// A peak of the filtered image.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peak {
@@ -71,6 +74,24 @@ pub(crate) struct Filtered {
     pub(crate) correlation: f64,
 }
 
+/// Tells which pixels no marked pixel is near, along x and y.
+fn far_from(marked: &Array2<bool>, reach: usize) -> Array2<bool> {
+    let (ny, nx) = marked.dim();
+    let mut along_x = Array2::from_elem((ny, nx), true);
+    for ((y, x), _) in marked.indexed_iter().filter(|(_, marked)| **marked) {
+        for u in x.saturating_sub(reach)..(x + reach + 1).min(nx) {
+            along_x[(y, u)] = false;
+        }
+    }
+    let mut far = along_x.clone();
+    for ((y, x), _) in along_x.indexed_iter().filter(|(_, far)| !**far) {
+        for v in y.saturating_sub(reach)..(y + reach + 1).min(ny) {
+            far[(v, x)] = false;
+        }
+    }
+    far
+}
+
 fn spread(values: Vec<f64>) -> f64 {
     let mut values = values;
     median_and_deviation(&mut values).map_or(0.0, |(_, deviation)| SIGMAS * deviation)
@@ -93,7 +114,10 @@ impl Filtered {
             };
         });
         let mut noise = spread(level.iter().copied().filter(|v| v.is_finite()).collect());
-        let quiet = level.mapv(|v| v.abs() <= SOURCE_SIGMA * noise);
+        let quiet = far_from(
+            &level.mapv(|v| v.abs() > SOURCE_SIGMA * noise),
+            (WINGS * sigma).ceil() as usize,
+        );
         let away = |image: &Array2<f64>| -> Vec<f64> {
             Zip::from(image)
                 .and(&quiet)

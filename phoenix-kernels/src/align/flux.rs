@@ -35,7 +35,7 @@ pub(crate) fn scales(sources: &[Vec<Source>], tracks: &[Vec<Sighting>], referenc
         .filter(|track| track.len() > 1)
         .collect();
     let n = sources.len();
-    let Some(solved) = solve(n, reference, &mut logarithms, &[]) else {
+    let Some(solved) = solve(n, reference, &mut logarithms, &[], 0.0) else {
         return vec![None; n];
     };
     (0..n)

@@ -13,7 +13,7 @@ use super::flux;
 use super::image::{ARCSEC, Plane, SkyImage};
 use super::solve::{Solution, solve};
 use super::tracks::{Sighting, follow};
-use super::votes::{Link, Tree, connect, vote};
+use super::votes::{Link, Tree, connect, lone, vote};
 use crate::stat::median;
 use crate::{Hooks, KernelError};
 
@@ -206,9 +206,16 @@ pub fn align(images: &[SkyImage], options: &AlignOptions, hooks: &Hooks<'_>) -> 
         let of = |k: usize| sightings(k, &images[k], &measured[k].sources, &plane, offsets[k]);
         (0..n).filter(|k| chosen(*k)).flat_map(of).collect()
     };
-    let voted = votes(n, &all(&vec![[0.0; 2]; n], &|_| true), options.radii_arcsec[0]);
+    let nominal = all(&vec![[0.0; 2]; n], &|_| true);
+    let mut voted = votes(n, &nominal, options.radii_arcsec[0]);
     let mut tree = connect(n, &voted);
-    if tree.group.iter().any(|group| *group != tree.group[0]) {
+    if let Some(&radius) = options.radii_arcsec.get(1)
+        && is_split(&tree)
+    {
+        voted.extend(lone_pairs(&tree, &nominal, radius));
+        tree = connect(n, &voted);
+    }
+    if is_split(&tree) {
         let group = tree.group.clone();
         let cleans: Vec<Clean> = measured.iter().map(|m| m.clean.clone()).collect();
         let mut sigmas: Vec<f64> = images
@@ -239,12 +246,13 @@ pub fn align(images: &[SkyImage], options: &AlignOptions, hooks: &Hooks<'_>) -> 
     let mut offsets = tree.offset.clone();
     shift(&mut offsets, reference);
 
+    let light = light(&measured);
     let mut solved: Option<(Solution, Vec<Vec<Sighting>>)> = None;
     let radii = options.radii_arcsec.iter().skip(1).chain(options.radii_arcsec.last());
     for &radius in radii {
         hooks.check()?;
         let mut tracks = follow(&all(&offsets, &is_member), n, radius);
-        let Some(solution) = solve_with(n, reference, &mut tracks, &tree, &offsets) else {
+        let Some(solution) = solve_with(n, reference, &mut tracks, &tree, &offsets, light) else {
             continue;
         };
         // Positions are taken at the offsets of the last pass, so a solution is a correction to them.
@@ -293,6 +301,14 @@ pub fn align(images: &[SkyImage], options: &AlignOptions, hooks: &Hooks<'_>) -> 
     })
 }
 
+/// One over the gain as the residuals of the sources have it, or 0 if they are as small as the noise of the background.
+fn light(measured: &[Measured]) -> f64 {
+    let sources = || measured.iter().flat_map(|m| &m.sources);
+    let sum = |k: usize| sources().map(|source| source.light[k]).sum::<f64>();
+    let ratio = sum(0) / sum(1);
+    if ratio.is_finite() { ratio.max(0.0) } else { 0.0 }
+}
+
 fn sources_of(measured: &[Measured]) -> Vec<Vec<Source>> {
     measured.iter().map(|m| m.sources.clone()).collect()
 }
@@ -324,13 +340,7 @@ fn set_fluxes(images: &[SkyImage], measured: &mut [Measured]) {
 
 /// Lets every pair vote.
 fn votes(n: usize, sightings: &[Sighting], radius: f64) -> Vec<Link> {
-    let mut lists: Vec<Vec<[f64; 2]>> = vec![Vec::new(); n];
-    for sighting in sightings {
-        let list = &mut lists[sighting.exposure];
-        if list.len() < VOTERS {
-            list.push(sighting.position);
-        }
-    }
+    let lists = positions(n, sightings);
     let pairs: Vec<(usize, usize)> = (0..n).flat_map(|a| (a + 1..n).map(move |b| (a, b))).collect();
     pairs
         .into_par_iter()
@@ -342,6 +352,44 @@ fn votes(n: usize, sightings: &[Sighting], radius: f64) -> Vec<Link> {
                 step,
                 variance: [f64::INFINITY; 2],
                 trust: count as f64,
+            })
+        })
+        .collect()
+}
+
+fn is_split(tree: &Tree) -> bool {
+    tree.group.iter().any(|group| *group != tree.group[0])
+}
+
+/// Positions by exposure, the most significant ones.
+fn positions(n: usize, sightings: &[Sighting]) -> Vec<Vec<[f64; 2]>> {
+    let mut lists: Vec<Vec<[f64; 2]>> = vec![Vec::new(); n];
+    for sighting in sightings {
+        let list = &mut lists[sighting.exposure];
+        if list.len() < VOTERS {
+            list.push(sighting.position);
+        }
+    }
+    lists
+}
+
+/// Links exposures of different groups by the one source that they share; less trusted than any votes, the more the
+/// nearer it is to where the headers have it.
+fn lone_pairs(tree: &Tree, sightings: &[Sighting], radius: f64) -> Vec<Link> {
+    let n = tree.group.len();
+    let lists = positions(n, sightings);
+    let pairs = (0..n).flat_map(|a| (a + 1..n).map(move |b| (a, b)));
+    pairs
+        .filter(|(from, to)| tree.group[*from] != tree.group[*to])
+        .filter_map(|(from, to)| {
+            let step = lone(&lists[from], &lists[to], radius)?;
+            let distance = (step[0] * step[0] + step[1] * step[1]).sqrt();
+            Some(Link {
+                from,
+                to,
+                step,
+                variance: [f64::INFINITY; 2],
+                trust: 1.0 / (1.0 + distance / radius),
             })
         })
         .collect()
@@ -368,8 +416,9 @@ fn solve_with(
     tracks: &mut Vec<Vec<Sighting>>,
     tree: &Tree,
     offsets: &[[f64; 2]],
+    light: f64,
 ) -> Option<Solution> {
-    let mut solution = solve(n, reference, &mut tracks.clone(), &[])?;
+    let mut solution = solve(n, reference, &mut tracks.clone(), &[], light)?;
     let loose: Vec<bool> = solution.is_tied.iter().map(|tied| !tied).collect();
     let links: Vec<Link> = tree
         .used
@@ -383,7 +432,7 @@ fn solve_with(
             }
         })
         .collect();
-    solution = solve(n, reference, tracks, &links).unwrap_or(solution);
+    solution = solve(n, reference, tracks, &links, light).unwrap_or(solution);
     Some(solution)
 }
 

@@ -39,6 +39,8 @@ impl Excess {
     }
 }
 
+/// Fewer degrees of freedom than these say next to nothing of the size of residuals.
+const FEW: f64 = 12.0;
 /// A sighting this many sigma from the mean of its track is left out.
 const CLIP_SIGMA: f64 = 5.0;
 
@@ -168,6 +170,15 @@ fn chi_square(tracks: &[Vec<Sighting>], offset: &[[f64; 2]], excess: Excess) -> 
         .sum()
 }
 
+/// Degrees of freedom of the residuals along both axes.
+fn freedom(tracks: &[Vec<Sighting>]) -> f64 {
+    let sightings: usize = tracks.iter().map(Vec::len).sum();
+    let mut seen: Vec<usize> = tracks.iter().flatten().map(|s| s.exposure).collect();
+    seen.sort_unstable();
+    seen.dedup();
+    2.0 * (sightings as f64 - tracks.len() as f64 - (seen.len() as f64 - 1.0))
+}
+
 /// Both axes solved for one kind of excess.
 struct Both {
     offset: Vec<[f64; 2]>,
@@ -197,14 +208,6 @@ impl Problem<'_> {
 
     fn chi_square(&self, excess: Excess) -> Option<f64> {
         Some(chi_square(self.tracks, &self.solve(excess)?.offset, excess))
-    }
-
-    fn freedom(&self) -> f64 {
-        let sightings: usize = self.tracks.iter().map(Vec::len).sum();
-        let mut seen: Vec<usize> = self.tracks.iter().flatten().map(|s| s.exposure).collect();
-        seen.sort_unstable();
-        seen.dedup();
-        2.0 * (sightings as f64 - self.tracks.len() as f64 - (seen.len() as f64 - 1.0))
     }
 
     /// Scales one kind of excess until the residuals have their expected size; 0 if they are small already.
@@ -242,7 +245,7 @@ impl Problem<'_> {
 
     /// The likeliest of three kinds of excess: the same for all, photons, or both.
     fn excess(&self) -> Option<Excess> {
-        let freedom = self.freedom();
+        let freedom = freedom(self.tracks);
         let mut photons: Vec<f64> = self.tracks.iter().flatten().map(|s| s.photon[0]).collect();
         let typical = median(&mut photons).unwrap_or(0.0);
         let constant = |constant, photon| Excess { constant, photon };
@@ -287,11 +290,27 @@ fn clip(tracks: &mut Vec<Vec<Sighting>>, offset: &[[f64; 2]], excess: Excess) ->
 ///
 /// # Numerics
 /// The excess is found where the sum of squared residuals over their variances equals the degrees of freedom (0 if it
-/// is smaller already); before that sightings beyond five sigma are left out, the worst first.
-pub(crate) fn solve(n: usize, reference: usize, tracks: &mut Vec<Vec<Sighting>>, links: &[Link]) -> Option<Solution> {
+/// is smaller already); before that sightings beyond five sigma are left out, the worst first. Where there are too few
+/// degrees of freedom to find any, photons count at least as much as `light`, one over the gain.
+pub(crate) fn solve(
+    n: usize,
+    reference: usize,
+    tracks: &mut Vec<Vec<Sighting>>,
+    links: &[Link],
+    light: f64,
+) -> Option<Solution> {
+    let mut is_lit = light <= 0.0;
     loop {
         let is_tied = tied(n, reference, tracks, links);
         tracks.retain(|track| is_tied[track[0].exposure]);
+        if !is_lit && freedom(tracks) < FEW {
+            is_lit = true;
+            for sighting in tracks.iter_mut().flatten() {
+                for (variance, photon) in sighting.variance.iter_mut().zip(sighting.photon) {
+                    *variance += light * photon;
+                }
+            }
+        }
         let problem = Problem {
             reference,
             is_tied: &is_tied,

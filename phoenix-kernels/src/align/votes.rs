@@ -77,6 +77,25 @@ pub(crate) fn vote(a: &[[f64; 2]], b: &[[f64; 2]], radius: f64) -> Option<([f64;
     Some(([along(0)?, along(1)?], n))
 }
 
+/// Returns the offset of `b` to `a` if just one pair of positions lies within the radius: one source that both share, whose
+/// offset no second source confirms.
+pub(crate) fn lone(a: &[[f64; 2]], b: &[[f64; 2]], radius: f64) -> Option<[f64; 2]> {
+    let mut found = None;
+    for p in a {
+        for q in b {
+            let d = [q[0] - p[0], q[1] - p[1]];
+            if d[0] * d[0] + d[1] * d[1] > radius * radius {
+                continue;
+            }
+            if found.is_some() {
+                return None;
+            }
+            found = Some(d);
+        }
+    }
+    found
+}
+
 /// The exposures that links connect with each other, and their offsets against the root of their group.
 #[derive(Clone, Debug)]
 pub(crate) struct Tree {
@@ -122,7 +141,7 @@ pub(crate) fn connect(n: usize, links: &[Link]) -> Tree {
 
 #[cfg(test)]
 mod tests {
-    use super::{Link, connect, vote};
+    use super::{Link, connect, lone, vote};
 
     #[test]
     fn three_common_sources_are_enough_and_one_is_not() {
@@ -132,6 +151,14 @@ mod tests {
         assert_eq!(n, 3);
         assert!((step[0] - 3.2).abs() < 1e-9 && (step[1] + 1.1).abs() < 1e-9);
         assert!(vote(&a[..1], &b[..1], 30.0).is_none());
+    }
+
+    #[test]
+    fn one_common_source_is_taken_only_if_no_other_pair_competes() {
+        let a = [[0.0, 0.0], [20.0, 3.0]];
+        assert_eq!(lone(&a, &[[1.0, -1.0]], 4.0), Some([1.0, -1.0]));
+        assert_eq!(lone(&a, &[[9.0, -1.0]], 4.0), None);
+        assert_eq!(lone(&a, &[[1.0, -1.0], [-1.0, 0.0]], 4.0), None);
     }
 
     #[test]

@@ -8,6 +8,8 @@ use phoenix_kernels::math::Portable;
 const ARCSEC: f64 = 1.0 / 3600.0;
 /// Standard deviation of the background; stars have as much photon noise as a gain of 1 gives.
 const NOISE: f64 = 3.0;
+/// Pixels of a side of an upright image.
+const SIDE: usize = 300;
 const CENTRE: [f64; 2] = [150.1, -27.5];
 
 /// Steele, Lea and Flood's mixing of a counter.
@@ -84,33 +86,39 @@ fn expose(stars: &[[f64; 3]], truth: &Gnomonic, shape: &Shape, transparency: f64
 impl Field {
     /// Upright exposures with dithers of some arcsec and pointing errors of about 1 arcsec.
     pub(crate) fn new(seed: u64, n_exposures: usize, n_stars: usize) -> Self {
-        Self::build(seed, n_exposures, n_stars, false, 300)
+        Self::build(seed, n_exposures, n_stars, false, [3.2, 5.0])
+    }
+
+    /// Stars of 5 to 20 sigma of the filtered image in the clearest exposure at 0.85 arcsec seeing.
+    pub(crate) fn faint(seed: u64, n_exposures: usize, n_stars: usize) -> Self {
+        Self::build(seed, n_exposures, n_stars, false, [2.05, 2.65])
     }
 
     /// Exposures that are turned, of unlike size, with missing borders and columns and hot pixels.
     pub(crate) fn rough(seed: u64, n_exposures: usize, n_stars: usize) -> Self {
-        Self::build(seed, n_exposures, n_stars, true, 300)
+        Self::build(seed, n_exposures, n_stars, true, [3.2, 5.0])
     }
 
     /// One exposure of a field ten arcminutes away.
     pub(crate) fn away(seed: u64) -> SkyImage {
-        let field = Self::build(seed, 1, 12, false, 300);
+        let field = Self::build(seed, 1, 12, false, [3.2, 5.0]);
         let image = &field.images[0];
         let mut wcs = *image.wcs();
         wcs.crval[1] += 0.17;
         SkyImage::new(image.pixels().clone(), wcs).unwrap()
     }
 
-    fn build(seed: u64, n_exposures: usize, n_stars: usize, is_rough: bool, side: usize) -> Self {
+    fn build(seed: u64, n_exposures: usize, n_stars: usize, is_rough: bool, fluxes: [f64; 2]) -> Self {
         let mut stream = Stream(seed.wrapping_mul(0x0001_0000_01b3) ^ 0xcbf2_9ce4_8422_2325);
         let cos = CENTRE[1].to_radians().cos();
+        let side = SIDE;
         let half = side as f64 * 0.1 - 6.0;
         let stars: Vec<[f64; 3]> = (0..n_stars)
             .map(|_| {
                 [
                     CENTRE[0] + stream.between(-half, half) * ARCSEC / cos,
                     CENTRE[1] + stream.between(-half, half) * ARCSEC,
-                    10.0_f64.powf(stream.between(3.2, 5.0)),
+                    10.0_f64.powf(stream.between(fluxes[0], fluxes[1])),
                 ]
             })
             .collect();
