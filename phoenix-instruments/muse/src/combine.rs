@@ -1,18 +1,20 @@
 //! The run that both recipes share: exposures to a cube and its images, streamed slab by slab.
 
+mod stream;
+
 use ndarray::Array2;
 use phoenix_core::caveat::Caveat;
 use phoenix_core::header::Header;
 use phoenix_core::product::{Hdu, HduData, Pixels, Product};
-use phoenix_core::traits::{CubeHdu, CubeLayout, Outcome, ProductSink, RecipeError, RunContext, SlabWriter};
+use phoenix_core::traits::{CubeHdu, CubeLayout, Outcome, ProductSink, RecipeError, RunContext};
 use phoenix_kernels::ifu::grid::spatial_scale;
 use phoenix_kernels::ifu::{
-    CoordinateState, CubeGrid, Filter, GridRequest, ImageAccumulator, Limits, Slab, SpectralAxis, Stack, StackStats,
-    default_step,
+    CoordinateState, CubeGrid, Filter, GridRequest, Limits, SpectralAxis, Stack, StackStats, default_step,
 };
-use phoenix_kernels::{Hooks, KernelError, SourceError};
+use phoenix_kernels::{Hooks, KernelError};
 use phoenix_kit::{threads, wcs};
 
+use self::stream::{Collected, stream};
 use crate::exposure::in_file;
 use crate::filters::{self, FilterCurve};
 use crate::load::Inputs;
@@ -87,13 +89,6 @@ struct Job<'a> {
     ctx: &'a RunContext<'a>,
 }
 
-/// What comes out of the slabs beside the cube itself.
-struct Collected {
-    stats: StackStats,
-    images: Vec<Array2<f32>>,
-    middle: Vec<f32>,
-}
-
 impl Job<'_> {
     fn run(&self, out: &mut dyn ProductSink, caveats: Vec<Caveat>) -> Result<Outcome, RecipeError> {
         self.check_columns()?;
@@ -154,13 +149,9 @@ impl Job<'_> {
                 },
             ],
         };
-        let mut writer = out.begin(layout)?;
-        let resampled = |done: usize, of: usize| ctx.progress("resample", done as u64, of as u64);
-        let hooks = Hooks {
-            keep_going: &keep_going,
-            on_tile: &resampled,
-        };
-        let collected = self.stream(&stack, writer.as_mut(), &hooks)?;
+        let mut writer = out.resume(layout, ctx.record)?;
+        let filters: Vec<Filter> = self.curves.iter().map(|curve| curve.filter.clone()).collect();
+        let collected = stream(&stack, &filters, writer.as_mut(), ctx, &|error| self.error(error))?;
         self.set_quality(&mut header, &collected, &grid);
         // The pipeline's header says nothing about covariance, and its numbers are to be had at its cost.
         if self.params.numerics == NumericsChoice::Phoenix {
@@ -173,41 +164,6 @@ impl Job<'_> {
             out.put(expmap::product(map, &header, &grid))?;
         }
         Ok(collected.stats)
-    }
-
-    /// Pulls slabs out of the kernel and pushes them into the product.
-    fn stream(
-        &self,
-        stack: &Stack<'_>,
-        writer: &mut dyn SlabWriter,
-        hooks: &Hooks<'_>,
-    ) -> Result<Collected, RecipeError> {
-        let grid = stack.grid();
-        let [nx, ny, _] = grid.naxis;
-        let filters: Vec<Filter> = self.curves.iter().map(|curve| curve.filter.clone()).collect();
-        let mut images = ImageAccumulator::new(&filters, stack.wavelengths(), ny, nx);
-        let wanted = quality::middle_plane(grid);
-        let mut middle = Vec::new();
-        let mut sink = |slab: &Slab<'_>| -> Result<(), SourceError> {
-            let (Some(data), Some(stat)) = (slab.data.as_slice(), slab.stat.as_slice()) else {
-                return Err("a slab is not contiguous".into());
-            };
-            if let Some(offset) = wanted.checked_sub(slab.first_plane)
-                && let Some(plane) = data.get(offset * nx * ny..(offset + 1) * nx * ny)
-            {
-                middle = plane.to_vec();
-            }
-            images.add(slab)?;
-            writer.write(0, slab.first_plane, data)?;
-            writer.write(1, slab.first_plane, stat)?;
-            Ok(())
-        };
-        let stats = stack.run(&mut sink, hooks).map_err(|error| self.error(error))?;
-        Ok(Collected {
-            stats,
-            images: images.finish(),
-            middle,
-        })
     }
 
     fn images(

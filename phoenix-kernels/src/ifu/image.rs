@@ -124,14 +124,14 @@ impl ImageAccumulator {
     /// # Errors
     /// `Shape` if the slab's planes have another size than the images or lie outside the cube.
     pub fn add(&mut self, slab: &Slab<'_>) -> Result<(), KernelError> {
-        self.add_planes(slab.first_plane, slab.data)
+        self.add_planes(slab.first_plane, &slab.data)
     }
 
     /// Adds planes, (wave, y, x), from `first_plane` on; planes come in ascending order.
     ///
     /// # Errors
     /// `Shape` if the planes have another size than the images or lie outside the cube.
-    pub fn add_planes(&mut self, first_plane: usize, data: ArrayView3<'_, f32>) -> Result<(), KernelError> {
+    pub fn add_planes(&mut self, first_plane: usize, data: &ArrayView3<'_, f32>) -> Result<(), KernelError> {
         let (planes, ny, nx) = data.dim();
         let expected = self.shape[0] * self.shape[1];
         if [ny, nx] != self.shape {
