@@ -187,6 +187,34 @@ fn the_result_depends_neither_on_threads_nor_on_the_window() {
 }
 
 #[test]
+fn drizzle_gives_the_same_bits_with_and_without_counts() {
+    // Counts take the general way over all neighbours.
+    let mut columns = exposure(3, 0.0, noise).into_columns();
+    columns.weight = (0..columns.data.len()).map(|row| 0.5 + (row % 7) as f32).collect();
+    for row in [100, 1000, 1001] {
+        columns.data[row] = f32::NAN;
+        columns.stat[row + 50] = f32::INFINITY;
+    }
+    let tables = [PixelTable::new(columns).unwrap(), exposure(4, 0.4, noise)];
+    let views: Vec<Exposure<'_>> = tables.iter().map(view).collect();
+    for numerics in [Numerics::Eso, Numerics::Phoenix] {
+        for (pixfrac, request) in [
+            (0.6, automatic()),
+            (0.9, GridRequest::Fixed(fixed([9, 8, 12]))),
+            (1.7, automatic()),
+        ] {
+            let mut options = options(numerics, Resample::Drizzle);
+            options.pixfrac = [pixfrac; 3];
+            let short = run(&views, &request, &options, Some(5));
+            options.counts = true;
+            let long = run(&views, &request, &options, None);
+            assert_eq!(bits(&short.0), bits(&long.0), "{numerics:?} {pixfrac} values");
+            assert_eq!(bits(&short.1), bits(&long.1), "{numerics:?} {pixfrac} variances");
+        }
+    }
+}
+
+#[test]
 fn a_shift_by_whole_voxels_moves_the_cube_and_nothing_else() {
     let table = exposure(6, 0.0, noise);
     let rows = [Exposure::new(&table, CoordinateState::Pixel, 0.0, 0.0)];

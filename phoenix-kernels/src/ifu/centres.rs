@@ -92,6 +92,44 @@ impl Centres {
         [x, (near[1] + shift[1]) * margin]
     }
 
+    /// Tells whether x and y of the centres rise with the voxel's number, if a row that is nearer than `near` to the centre
+    /// of a neighbour along an axis always lies on that neighbour's side of its own voxel's centre, wavelengths included.
+    pub(super) fn sides(&self, near: [f64; 2], thickness: f64, ny: usize) -> Option<[bool; 2]> {
+        // PRECISION: covers the rounding of distances and overlaps.
+        let margin = 1.0 + 1e-9;
+        let reached = |l: usize| margin * 0.5 * (thickness + self.height[l].max(self.height[l + 1]));
+        let planes = self.lambda.windows(2).enumerate();
+        if !planes.clone().all(|(l, pair)| pair[1] - pair[0] >= reached(l)) {
+            return None;
+        }
+        let nx = self.x.len() / ny.max(1);
+        let mut rises = [None; 2];
+        let mut holds = |axis: usize, step: f64, cos: f64| {
+            let rise = *rises[axis].get_or_insert(step > 0.0);
+            (step > 0.0) == rise && step.abs() * cos >= near[axis] * margin
+        };
+        for i in 0..nx {
+            for j in 0..ny {
+                let here = i * ny + j;
+                for other in j.saturating_sub(1)..(j + 2).min(ny) {
+                    if i + 1 < nx {
+                        let there = (i + 1) * ny + other;
+                        let cos = self.cos[here].min(self.cos[there]);
+                        if !holds(0, self.x[there] - self.x[here], cos) {
+                            return None;
+                        }
+                    }
+                }
+                for other in i.saturating_sub(1)..(i + 2).min(nx) {
+                    if j + 1 < ny && !holds(1, self.y[other * ny + j + 1] - self.y[here], 1.0) {
+                        return None;
+                    }
+                }
+            }
+        }
+        Some(rises.map(|rise| rise.unwrap_or(true)))
+    }
+
     /// Absolute distances along the spatial axes between a voxel's centre and a row.
     #[inline]
     pub(super) fn distance(&self, voxel: usize, record: &Record) -> [f64; 2] {

@@ -1,16 +1,15 @@
-//! Drizzle with one cell to each side: the same sums in the same order as [`super::resample`], mostly without branches.
+//! Drizzle of drops smaller than a voxel: the same sums in the same order as [`super::resample`], without branches.
 //!
-//! A row has at most nine spatial neighbours. Overlaps are computed for a batch of rows of one column of cells at a
-//! time; a drop smaller than a voxel touches at most four of the nine and two of the three planes, so that eight
-//! additions serve nearly every row. An addition of weight 0 changes no bit of a sum of finite numbers. Rows for which
-//! that does not hold take the long way.
+//! Where no drop reaches past the middle of its voxel's far side ([`Sides`]), a row touches its own voxel and the neighbours
+//! on its side of the centre: two columns, two rows, two planes. Weights are formed for a batch of rows of one column of
+//! cells at a time, and eight additions serve each row. An addition of weight 0 changes no bit of a sum of finite numbers;
+//! rows whose numbers are not finite are added to what they touch and to nothing else.
 
 // The macro that compiles a function for several instruction sets calls its variants after asking the processor.
 // Conditions are joined without branches and lanes are counted, so that loops become vector code; what they call must
 // be inlined with them.
 #![allow(
     unsafe_code,
-    clippy::needless_bitwise_bool,
     clippy::inline_always,
     clippy::needless_range_loop,
     reason = "branch-free loops compiled for several instruction sets, as said above"
@@ -18,93 +17,161 @@
 
 use super::gather::Record;
 use super::resample::{TileMut, Window, finish, is_used};
-use super::spread::{Drizzle, overlap};
+use super::spread::{Drizzle, Sides, overlap};
 use multiversion::multiversion;
+use multiversion::target::target_cfg_f;
 use std::ops::Range;
 
 /// Rows of a batch.
 const BATCH: usize = 16;
-/// Spatial neighbours: three columns of three.
-const NEIGHBOURS: usize = 9;
-/// Neighbours that nearly every row gets by with.
-const FEW: usize = 4;
+/// Voxels of a plane that a row touches: its own, the next along x, the next along y, and that along both.
+const TOUCHED: usize = 4;
+/// Most planes that are resampled at once.
+pub(super) const MOST_PLANES: usize = 64;
+/// Planes of sums below the first and above the last: a margin of one plane of cells, and one plane beside it.
+const GUARD: usize = 2;
 
 /// Sums of a voxel: weight, weighted value, weighted variance, nothing.
 pub(super) type Sums = [f64; 4];
 
-/// The voxels around a column of cells.
-struct Neighbours {
-    x: [f64; NEIGHBOURS],
-    y: [f64; NEIGHBOURS],
-    cos: [f64; NEIGHBOURS],
-    /// Where the sums of each begin; those of no voxel, one for each of [`FEW`], at the end.
-    slots: [usize; NEIGHBOURS + FEW],
+/// One voxel column beside a column of cells.
+#[derive(Clone, Copy)]
+struct Neighbour {
+    x: f64,
+    y: f64,
+    cos: f64,
+    /// Where its sums are within a plane.
+    slot: u32,
 }
 
+/// The nine voxel columns around a column of cells, x slowest.
+struct Neighbours([Neighbour; 9]);
+
 impl Neighbours {
-    fn new(window: &Window<'_>, i: usize, j: usize, depth: usize) -> Self {
+    fn new(window: &Window<'_>, i: usize, j: usize) -> Self {
         let (centres, [nx, ny]) = (window.centres, window.cells.size);
-        // What is infinitely far has no overlap.
-        let mut found = Self {
-            x: [f64::INFINITY; NEIGHBOURS],
-            y: [f64::INFINITY; NEIGHBOURS],
-            cos: [1.0; NEIGHBOURS],
-            slots: [0; NEIGHBOURS + FEW],
-        };
-        for (k, slot) in found.slots[NEIGHBOURS..].iter_mut().enumerate() {
-            *slot = (3 * ny + k) * depth;
-        }
+        // What is infinitely far has no overlap; its sums are behind those of the voxels.
+        let mut found = [Neighbour {
+            x: f64::INFINITY,
+            y: f64::INFINITY,
+            cos: 1.0,
+            slot: (3 * ny) as u32,
+        }; 9];
         for i2 in i.saturating_sub(1)..(i + 2).min(nx) {
             for j2 in j.saturating_sub(1)..(j + 2).min(ny) {
-                let lane = (i2 + 1 - i) * 3 + (j2 + 1 - j);
                 let voxel = i2 * ny + j2;
-                found.x[lane] = centres.x[voxel];
-                found.y[lane] = centres.y[voxel];
-                found.cos[lane] = centres.cos[voxel];
-                found.slots[lane] = (i2 % 3 * ny + j2) * depth;
+                found[(i2 + 1 - i) * 3 + (j2 + 1 - j)] = Neighbour {
+                    x: centres.x[voxel],
+                    y: centres.y[voxel],
+                    cos: centres.cos[voxel],
+                    slot: (i2 % 3 * ny + j2) as u32,
+                };
+            }
+        }
+        Self(found)
+    }
+}
+
+/// Room for all planes of sums, a power of two.
+const ROOM: usize = 128;
+const _: () = assert!(MOST_PLANES + 2 * GUARD <= ROOM);
+
+/// Centres and thicknesses of the planes of the sums; those that are not to be filled are infinitely far.
+struct Planes {
+    centre: [f64; ROOM],
+    /// Centre, or infinity, and thickness.
+    reached: [[f64; 2]; ROOM],
+}
+
+impl Planes {
+    fn new(window: &Window<'_>, planes: &Range<usize>) -> Self {
+        let mut found = Self {
+            centre: [0.0; ROOM],
+            reached: [[f64::INFINITY, 0.0]; ROOM],
+        };
+        let (lambda, height) = (&window.centres.lambda, &window.centres.height);
+        for n in 0..planes.len() + 2 * GUARD {
+            let plane = (window.first_plane + planes.start + n).checked_sub(GUARD);
+            if let Some(plane) = plane.filter(|plane| *plane < lambda.len()) {
+                found.centre[n] = lambda[plane];
+                if (GUARD..planes.len() + GUARD).contains(&n) {
+                    found.reached[n] = [lambda[plane], height[plane]];
+                }
             }
         }
         found
     }
 }
 
-/// Overlaps of the rows of a batch.
+/// Weights of the rows of a batch.
 struct Batch {
-    /// With each neighbour, and with none.
-    areas: [[f64; BATCH]; NEIGHBOURS + FEW],
-    /// With the plane below, the own and the plane above.
-    heights: [[f64; BATCH]; 3],
-    /// Which neighbours are touched, one bit each.
-    touched: [u32; BATCH],
-    /// Plane of the cell, counted in the window.
-    plane: [usize; BATCH],
+    x: [f64; BATCH],
+    y: [f64; BATCH],
+    lambda: [f64; BATCH],
+    /// Weight of each row.
+    own: [f64; BATCH],
+    /// What a weight is multiplied with in the sums: 1, value, variance, nothing.
+    units: [Sums; BATCH],
+    /// Centres and thicknesses of the plane of the cell and of that beside it.
+    around: [[f64; BATCH]; 2],
+    thick: [[f64; BATCH]; 2],
+    /// Those planes, counted as the planes of sums.
+    planes: [[u32; BATCH]; 2],
+    /// Overlaps along x and y, and along wavelength.
+    areas: [[f64; BATCH]; TOUCHED],
+    heights: [[f64; BATCH]; 2],
+    /// Where the sums of the touched voxels are within a plane.
+    slots: [[u32; BATCH]; TOUCHED],
+    /// For each touched voxel of each of the two planes.
+    weights: [[[f64; BATCH]; 2]; TOUCHED],
+}
+
+impl Batch {
+    const EMPTY: Self = Self {
+        x: [0.0; BATCH],
+        y: [0.0; BATCH],
+        lambda: [0.0; BATCH],
+        own: [0.0; BATCH],
+        units: [[0.0; 4]; BATCH],
+        around: [[0.0; BATCH]; 2],
+        thick: [[0.0; BATCH]; 2],
+        planes: [[0; BATCH]; 2],
+        areas: [[0.0; BATCH]; TOUCHED],
+        heights: [[0.0; BATCH]; 2],
+        slots: [[0; BATCH]; TOUCHED],
+        weights: [[[0.0; BATCH]; 2]; TOUCHED],
+    };
+}
+
+/// Returns the sums of a plane: those of three columns of voxels, and of no voxel.
+const fn plane_sums(ny: usize) -> usize {
+    3 * ny + 1
 }
 
 /// Returns how many sums [`drizzle`] needs.
 pub(super) fn sums_needed(ny: usize, depth: usize) -> usize {
-    // One plane more, because the plane above the last is named with weight 0.
-    (3 * ny + FEW) * depth + 2
+    plane_sums(ny) * (depth + 2 * GUARD)
 }
 
 /// Resamples planes `planes` (counted in the window) to `out`; `sums` are zero before and after.
-#[multiversion(targets(
-    "x86_64+avx512f+avx512bw+avx512dq+avx512vl+popcnt+bmi1+bmi2+lzcnt",
-    "x86_64+avx2+popcnt+bmi1+bmi2+lzcnt"
-))]
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+fma", "x86_64+avx2+fma"))]
 pub(super) fn drizzle(
     window: &Window<'_>,
     method: &Drizzle,
+    sides: Sides,
     planes: &Range<usize>,
     sums: &mut [Sums],
     out: &mut TileMut<'_>,
 ) {
-    let (cells, [nx, ny], depth) = (window.cells, window.cells.size, planes.len());
+    let (cells, [nx, ny]) = (window.cells, window.cells.size);
     let source = planes.start.saturating_sub(1)..(planes.end + 1).min(cells.width);
-    let mut batch = Batch {
-        areas: [[0.0; BATCH]; NEIGHBOURS + FEW],
-        heights: [[0.0; BATCH]; 3],
-        touched: [0; BATCH],
-        plane: [0; BATCH],
+    let lowest = source.start + GUARD - planes.start;
+    let mut batch = Batch::EMPTY;
+    let near_planes = Planes::new(window, planes);
+    let divide = Divide {
+        by: method.volume,
+        inverse: sides.inverse,
+        is_fused: target_cfg_f!(target_feature = "fma"),
     };
     for i in 0..=nx {
         for j in 0..if i < nx { ny } else { 0 } {
@@ -112,30 +179,39 @@ pub(super) fn drizzle(
             if rows.is_empty() {
                 continue;
             }
-            let near = Neighbours::new(window, i, j, depth);
-            let mut plane = source.start;
+            let near = Neighbours::new(window, i, j);
+            let first_cell = (i * ny + j) * cells.width;
+            let ends = &cells.offsets[first_cell + source.start + 1..=first_cell + source.end];
+            let mut plane = 0;
             for first in rows.clone().step_by(BATCH) {
                 let part = first..(first + BATCH).min(rows.end);
-                for (k, row) in part.clone().enumerate() {
-                    while cells.range(i, j, plane..plane + 1).end <= row {
+                let records = &cells.records[part.clone()];
+                for (k, (record, row)) in records.iter().zip(part.clone()).enumerate().take(BATCH) {
+                    while ends.get(plane).is_some_and(|end| *end as usize <= row) {
                         plane += 1;
                     }
-                    batch.plane[k] = plane;
+                    take(
+                        &mut batch,
+                        k,
+                        record,
+                        lowest + plane,
+                        &near_planes,
+                        window.centres.origin,
+                    );
                 }
-                let records = &cells.records[part.clone()];
-                overlaps(window, method, planes, &near, records, &mut batch);
-                for (k, (record, bits)) in records.iter().zip(&cells.bits[part]).enumerate() {
+                overlaps(&mut batch, method, sides, &near);
+                weights(&mut batch, divide);
+                for (k, bits) in cells.bits[part].iter().enumerate().take(BATCH) {
                     if is_used(*bits) {
-                        spread(method.volume, planes, &near, &batch, k, record, sums);
+                        spread(&batch, k, ny, sums);
                     }
                 }
             }
         }
         if i > 0 {
-            let column = (i - 1) % 3 * ny * depth;
-            for j in 0..ny {
-                for l in 0..depth {
-                    let sum = &mut sums[column + j * depth + l];
+            for l in 0..planes.len() {
+                let from = (GUARD + l) * plane_sums(ny) + (i - 1) % 3 * ny;
+                for (j, sum) in sums[from..from + ny].iter_mut().enumerate() {
                     let at = (l * ny + j) * nx + i - 1;
                     let [weight, data, stat, _] = *sum;
                     (out.data[at], out.stat[at]) = finish([weight, data, stat], window.numerics);
@@ -143,6 +219,22 @@ pub(super) fn drizzle(
                 }
             }
         }
+    }
+}
+
+/// Takes a row into the batch; `own` is the plane of its cell, counted as those of the sums.
+#[inline(always)]
+fn take(batch: &mut Batch, k: usize, record: &Record, own: usize, planes: &Planes, origin: [f64; 2]) {
+    let lambda = f64::from(record.lambda);
+    batch.x[k] = f64::from(record.x) + origin[0];
+    batch.y[k] = f64::from(record.y) + origin[1];
+    batch.lambda[k] = lambda;
+    batch.own[k] = f64::from(record.weight);
+    batch.units[k] = [1.0, f64::from(record.data), f64::from(record.stat), 0.0];
+    let beside = (own + 2 * usize::from(lambda > planes.centre[own % ROOM])).wrapping_sub(1);
+    for (n, plane) in [own, beside].into_iter().enumerate() {
+        [batch.around[n][k], batch.thick[n][k]] = planes.reached[plane % ROOM];
+        batch.planes[n][k] = plane as u32;
     }
 }
 
@@ -158,123 +250,150 @@ fn least(v: f64, most: f64) -> f64 {
     if v < most { v } else { most }
 }
 
+/// Finds which voxels the rows touch, and by how much.
 #[inline(always)]
-fn overlaps(
-    window: &Window<'_>,
-    method: &Drizzle,
-    planes: &Range<usize>,
-    near: &Neighbours,
-    records: &[Record],
-    batch: &mut Batch,
-) {
-    let centres = window.centres;
-    let (mut x, mut y, mut lambda) = ([0.0_f64; BATCH], [0.0_f64; BATCH], [0.0_f64; BATCH]);
-    let mut around = [[f64::INFINITY; BATCH]; 3];
-    let mut thick = [[0.0; BATCH]; 3];
-    for (k, record) in records.iter().enumerate() {
-        x[k] = f64::from(record.x) + centres.origin[0];
-        y[k] = f64::from(record.y) + centres.origin[1];
-        lambda[k] = f64::from(record.lambda);
-        for m in 0..3 {
-            let plane = (batch.plane[k] + m).wrapping_sub(1);
-            if planes.contains(&plane) {
-                around[m][k] = centres.lambda[window.first_plane + plane];
-                thick[m][k] = centres.height[window.first_plane + plane];
+fn overlaps(batch: &mut Batch, method: &Drizzle, sides: Sides, near: &Neighbours) {
+    let [p, q, r] = method.drop;
+    for n in 0..2 {
+        for k in 0..BATCH {
+            let c = (batch.around[n][k] - batch.lambda[k]).abs();
+            batch.heights[n][k] = least(positive(overlap(r, batch.thick[n][k], c)), r);
+        }
+    }
+    let near = &near.0;
+    for k in 0..BATCH {
+        let (x, y) = (batch.x[k], batch.y[k]);
+        let after_x = (x > near[4].x) == sides.rises[0];
+        let after_y = (y > near[4].y) == sides.rises[1];
+        let pick = |low: Neighbour, high: Neighbour, after: bool| Neighbour {
+            x: if after { high.x } else { low.x },
+            y: if after { high.y } else { low.y },
+            cos: if after { high.cos } else { low.cos },
+            slot: if after { high.slot } else { low.slot },
+        };
+        let column = |low: usize| pick(near[low], near[low + 2], after_y);
+        let touched = [
+            near[4],
+            pick(near[1], near[7], after_x),
+            column(3),
+            pick(column(0), column(6), after_x),
+        ];
+        for m in 0..TOUCHED {
+            let a = (touched[m].x - x).abs() * touched[m].cos;
+            let b = (touched[m].y - y).abs();
+            let ox = least(positive(overlap(p, method.voxel[0], a)), p);
+            let oy = least(positive(overlap(q, method.voxel[1], b)), q);
+            batch.areas[m][k] = ox * oy;
+            batch.slots[m][k] = touched[m].slot;
+        }
+    }
+}
+
+/// Division by one number.
+#[derive(Clone, Copy)]
+struct Divide {
+    by: f64,
+    /// Its inverse, rounded.
+    inverse: f64,
+    /// Whether the processor multiplies and adds in one step.
+    is_fused: bool,
+}
+
+impl Divide {
+    /// Divides.
+    ///
+    /// # Numerics
+    /// The rounded quotient, as a division gives it: the product with the rounded inverse is two steps of the last place
+    /// off at most, the first correction brings it within one, and the second, whose remainder is exact, rounds it rightly
+    /// (Markstein 1990, IBM J. Res. Dev. 34, 111).
+    #[inline(always)]
+    fn quotient(self, value: f64) -> f64 {
+        if self.is_fused {
+            let first = value * self.inverse;
+            let second = (-first).mul_add(self.by, value).mul_add(self.inverse, first);
+            (-second).mul_add(self.by, value).mul_add(self.inverse, second)
+        } else {
+            value / self.by
+        }
+    }
+}
+
+/// Forms the weights of all rows in all voxels that they touch.
+#[inline(always)]
+fn weights(batch: &mut Batch, divide: Divide) {
+    for m in 0..TOUCHED {
+        for n in 0..2 {
+            for k in 0..BATCH {
+                let volume = batch.areas[m][k] * batch.heights[n][k];
+                batch.weights[m][n][k] = divide.quotient(volume) * batch.own[k];
             }
         }
     }
-    let [p, q, r] = method.drop;
-    for m in 0..3 {
-        for k in 0..BATCH {
-            let c = (around[m][k] - lambda[k]).abs();
-            batch.heights[m][k] = least(positive(overlap(r, thick[m][k], c)), r);
+}
+
+/// Adds a row to what it touches.
+#[inline(always)]
+fn spread(batch: &Batch, k: usize, ny: usize, sums: &mut [Sums]) {
+    let units = &batch.units[k];
+    let from = [0, 1].map(|n| batch.planes[n][k] as usize * plane_sums(ny));
+    if units[1] * 0.0 + units[2] * 0.0 + batch.own[k] * 0.0 == 0.0 {
+        for m in 0..TOUCHED {
+            for n in 0..2 {
+                let sum = &mut sums[from[n] + batch.slots[m][k] as usize];
+                add(sum, batch.weights[m][n][k], units);
+            }
         }
-    }
-    batch.touched = [0; BATCH];
-    for m in 0..NEIGHBOURS {
-        let (cx, cy, cos) = (near.x[m], near.y[m], near.cos[m]);
-        for k in 0..BATCH {
-            let a = (cx - x[k]).abs() * cos;
-            let b = (cy - y[k]).abs();
-            let (ox, oy) = (
-                positive(overlap(p, method.voxel[0], a)),
-                positive(overlap(q, method.voxel[1], b)),
-            );
-            batch.areas[m][k] = least(ox, p) * least(oy, q);
-            batch.touched[k] |= u32::from((ox > 0.0) & (oy > 0.0)) << m;
+    } else {
+        for m in 0..TOUCHED {
+            for n in 0..2 {
+                if batch.areas[m][k] > 0.0 && batch.heights[n][k] > 0.0 {
+                    let sum = &mut sums[from[n] + batch.slots[m][k] as usize];
+                    add(sum, batch.weights[m][n][k], units);
+                }
+            }
         }
     }
 }
 
 #[inline(always)]
-fn spread(
-    volume: f64,
-    planes: &Range<usize>,
-    near: &Neighbours,
-    batch: &Batch,
-    k: usize,
-    record: &Record,
-    sums: &mut [Sums],
-) {
-    let (data, stat, weight) = (f64::from(record.data), f64::from(record.stat), f64::from(record.weight));
-    let add = |sum: &mut Sums, w: f64| {
-        sum[0] += w;
-        sum[1] += w * data;
-        // ORDER: variance times weight, then times weight again, as the peer does.
-        sum[2] += stat * w * w;
-    };
-    let heights = [batch.heights[0][k], batch.heights[1][k], batch.heights[2][k]];
-    let mut touched = batch.touched[k];
-    let is_finite = data * 0.0 + stat * 0.0 + weight * 0.0 == 0.0;
-    let has_few = touched.count_ones() as usize <= FEW && !((heights[0] > 0.0) & (heights[2] > 0.0));
-    // Place of the plane below the cell's among the sums; only planes of weight 0 lie outside.
-    let below = (batch.plane[k] + 1).wrapping_sub(planes.start + 2);
-    if is_finite && has_few {
-        let upper = heights[0] <= 0.0;
-        let pair = if upper {
-            [heights[1], heights[2]]
-        } else {
-            [heights[0], heights[1]]
-        };
-        let mut from = below.wrapping_add(usize::from(upper));
-        // Outside on the lower side the first weight is 0, on the upper side the second.
-        let pair = if (from as isize) < 0 {
-            from = 0;
-            [pair[1], 0.0]
-        } else {
-            pair
-        };
-        let (mut w, mut slots) = ([0.0_f64; 2 * FEW], [0; FEW]);
-        for m in 0..FEW {
-            let lane = if touched == 0 {
-                NEIGHBOURS + m
-            } else {
-                touched.trailing_zeros() as usize
-            };
-            touched &= touched.wrapping_sub(1);
-            slots[m] = near.slots[lane] + from;
-            w[2 * m] = batch.areas[lane][k] * pair[0];
-            w[2 * m + 1] = batch.areas[lane][k] * pair[1];
-        }
-        for w in &mut w {
-            *w = *w / volume * weight;
-        }
-        for m in 0..FEW {
-            if let Some([first, second]) = sums[slots[m]..].first_chunk_mut::<2>() {
-                add(first, w[2 * m]);
-                add(second, w[2 * m + 1]);
-            }
-        }
-        return;
+fn add(sum: &mut Sums, w: f64, units: &Sums) {
+    // ORDER: variance times weight, then times weight again, as the peer does.
+    let again = [1.0, 1.0, w, 1.0];
+    for n in 0..4 {
+        sum[n] += units[n] * w * again[n];
     }
-    while touched != 0 {
-        let lane = touched.trailing_zeros() as usize;
-        touched &= touched - 1;
-        for (m, height) in heights.iter().enumerate() {
-            if *height > 0.0 {
-                let w = batch.areas[lane][k] * height / volume * weight;
-                add(&mut sums[(near.slots[lane] + m).wrapping_add(below)], w);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Divide;
+
+    #[test]
+    fn a_product_with_the_inverse_gives_the_quotient() {
+        let mut state = 1_u64;
+        let mut number = |spread: i32| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            let fraction = 1.0 + (state >> 12) as f64 / (1_u64 << 52) as f64;
+            fraction * 2.0_f64.powi((state >> 33) as i32 % spread)
+        };
+        for _ in 0..2000 {
+            let by = number(40) / 1e6;
+            let divide = Divide {
+                by,
+                inverse: 1.0 / by,
+                is_fused: true,
+            };
+            for _ in 0..100 {
+                let value = number(60) / 1e12;
+                assert_eq!(
+                    divide.quotient(value).to_bits(),
+                    (value / by).to_bits(),
+                    "{value} / {by}"
+                );
             }
+            assert_eq!(divide.quotient(0.0).to_bits(), 0.0_f64.to_bits());
         }
     }
 }

@@ -476,7 +476,7 @@ fn keys(request: &KeyRequest, place: &Placement<'_>, out: &mut [u32]) -> [u32; 2
 }
 
 /// How many rows before it is written the place of a row is asked for.
-const AHEAD: usize = 32;
+const AHEAD: usize = 64;
 
 /// Asks the processor for the line of `values[at]`; a hint without effect on results.
 #[inline(always)]
@@ -516,27 +516,33 @@ fn scatter(rows: &Rows, segments: &[(usize, Option<f32>)], cells: &mut Cells) {
         bits.resize(rows.n, 0);
         sample.resize(rows.n + PADDING, 0.0);
     }
-    let keys = &rows.key[..rows.n];
     ids.resize(rows.ids.len(), RowId::default());
     let mut first = 0;
     for (end, weight) in segments {
-        for k in first..*end {
+        let part = first..*end;
+        let [x, y, lambda, data, stat] =
+            [&rows.x, &rows.y, &rows.lambda, &rows.data, &rows.stat].map(|column| &column[part.clone()]);
+        let own = weight.is_none().then(|| &rows.weight[part.clone()]);
+        let (came, keys) = (&rows.bits[part.clone()], &rows.key[part.clone()]);
+        for k in 0..part.len() {
             if let Some(key) = keys.get(k + AHEAD) {
-                prefetch(records, offsets[*key as usize] as usize);
+                let to = offsets[*key as usize] as usize;
+                prefetch(records, to);
+                prefetch(records, to + 1);
             }
-            let at = &mut offsets[rows.key[k] as usize];
+            let at = &mut offsets[keys[k] as usize];
             let to = *at as usize;
             *at += 1;
             records[to] = Record {
-                x: rows.x[k],
-                y: rows.y[k],
-                lambda: rows.lambda[k],
-                data: rows.data[k],
-                stat: rows.stat[k],
-                weight: weight.unwrap_or_else(|| rows.weight[k]),
+                x: x[k],
+                y: y[k],
+                lambda: lambda[k],
+                data: data[k],
+                stat: stat[k],
+                weight: weight.unwrap_or_else(|| own.map_or(0.0, |own| own[k])),
             };
-            bits[to] = rows.bits[k];
-            if let Some(id) = rows.ids.get(k) {
+            bits[to] = came[k];
+            if let Some(id) = rows.ids.get(first + k) {
                 ids[to] = *id;
             }
         }

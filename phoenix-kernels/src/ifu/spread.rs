@@ -41,6 +41,15 @@ pub struct Near<'a> {
     pub ny: usize,
 }
 
+/// Of each voxel's neighbours only those on the row's side of its centre are touched.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sides {
+    /// Whether the sky coordinates rise with the voxel's number.
+    pub(super) rises: [bool; 2],
+    /// Rounded inverse of the drop's volume.
+    pub(super) inverse: f64,
+}
+
 /// Overlap of boxes.
 #[derive(Clone, Copy, Debug)]
 pub struct Drizzle {
@@ -48,6 +57,8 @@ pub struct Drizzle {
     pub(super) voxel: [f64; 2],
     /// Volume of the drop.
     pub(super) volume: f64,
+    /// What [`super::drizzle`] needs, where it applies.
+    pub(super) sides: Option<Sides>,
     /// Distances beyond which a whole row or column of neighbours cannot overlap.
     limit: [f64; 2],
 }
@@ -56,10 +67,18 @@ impl Drizzle {
     /// Binds the sizes of the shrunken pixel and of the voxel.
     pub fn new(drop: [f64; 3], voxel: [f64; 2], centres: &Centres, ny: usize, reach: usize) -> Self {
         let half = [0.5 * (drop[0] + voxel[0]), 0.5 * (drop[1] + voxel[1])];
+        let volume = drop[0] * drop[1] * drop[2];
+        // With all bits of the fraction set no product with the inverse leads to a quotient.
+        let is_divisible = volume.is_normal() && !volume.to_bits() & ((1 << 52) - 1) != 0;
+        let rises = centres.sides(half, drop[2], ny).filter(|_| is_divisible && reach == 1);
         Self {
             drop,
             voxel,
-            volume: drop[0] * drop[1] * drop[2],
+            volume,
+            sides: rises.map(|rises| Sides {
+                rises,
+                inverse: 1.0 / volume,
+            }),
             limit: centres.far(half, ny, reach),
         }
     }

@@ -148,7 +148,7 @@ impl Worker {
             numerics: stack.options.numerics,
         };
         let reach = stack.reach();
-        let most = (RING_BYTES / ((2 * reach + 1) * ny * size_of::<drizzle::Sums>())).clamp(4, 64);
+        let most = (RING_BYTES / ((2 * reach + 1) * ny * size_of::<drizzle::Sums>())).clamp(4, drizzle::MOST_PLANES);
         let depth = inner.len().clamp(1, most);
         let (method, unit, has_counts) = (stack.drizzle(), stack.unit(), stack.options.counts);
         for (n, mut tile) in slab.tiles(depth * nx * ny).enumerate() {
@@ -157,9 +157,9 @@ impl Worker {
             let tile: &mut TileMut<'_> = &mut tile;
             match stack.options.resample {
                 Resample::Nearest => view.nearest(unit, &planes, tile),
-                Resample::Drizzle if reach == 1 && !has_counts => {
+                Resample::Drizzle if !has_counts && let Some(sides) = method.sides => {
                     sums.resize(drizzle::sums_needed(ny, depth).max(sums.len()), [0.0; 4]);
-                    drizzle::drizzle(&view, &method, &planes, sums, tile);
+                    drizzle::drizzle(&view, &method, sides, &planes, sums, tile);
                 }
                 Resample::Drizzle => view.resample(&method, reach, &planes, tile),
                 _ => view.resample(&stack.distance::<M>(), reach, &planes, tile),
