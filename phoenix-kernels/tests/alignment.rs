@@ -10,8 +10,10 @@
 mod fields;
 
 use fields::Field;
-use phoenix_kernels::Hooks;
-use phoenix_kernels::align::{AlignOptions, Alignment, ExposureOffset, Method, SkyImage, align};
+use phoenix_kernels::align::{
+    AlignOptions, Alignment, Anchor, CatalogueStar, ExposureOffset, Method, SkyImage, align, align_to,
+};
+use phoenix_kernels::{Hooks, KernelError};
 
 /// Ten in the gate, thirty in the nightly.
 fn seeds() -> u64 {
@@ -229,6 +231,89 @@ fn images_without_a_pixel_or_without_noise_are_no_error() {
     let flat = SkyImage::new(ndarray::Array2::zeros((64, 64)), *images[1].wcs()).unwrap();
     assert_eq!(aligned(&[flat.clone(), flat]).exposures[1].method, Method::None);
     assert!(align(&[], &AlignOptions::default(), &Hooks::none()).is_err());
+}
+
+/// The stars of a field with errors of 0.02 arcsec, and as many that no image shows.
+fn catalogue(field: &Field, seed: u64) -> Vec<CatalogueStar> {
+    let star = |[ra_deg, dec_deg, flux]: [f64; 3]| CatalogueStar {
+        ra_deg,
+        dec_deg,
+        error_arcsec: [0.02; 2],
+        magnitude: Some(-2.5 * flux.log10()),
+    };
+    let places = field.places(seed, 0.02).into_iter().zip(&field.stars);
+    let shown = places.map(|([ra, dec], [.., flux])| star([ra, dec, *flux]));
+    let unseen = field.stars.iter().enumerate().map(|(n, [ra, dec, _])| {
+        let shift = 0.002 + 0.0007 * n as f64;
+        star([ra + shift, dec - 0.6 * shift, 1.0])
+    });
+    shown.chain(unseen).collect()
+}
+
+#[test]
+fn offsets_to_a_catalogue_or_an_image_are_those_to_the_sky() {
+    let (mut squares, mut count) = ([0.0; 2], 0.0);
+    for seed in 900..920 {
+        let field = Field::new(seed, 2 + seed as usize % 2, 8);
+        let (stars, image) = (catalogue(&field, seed), field.true_image(seed));
+        for (which, anchor) in [Anchor::Catalogue(&stars), Anchor::Image(&image)]
+            .into_iter()
+            .enumerate()
+        {
+            let found = align_to(&field.images, Some(anchor), &AlignOptions::default(), &Hooks::none()).unwrap();
+            assert!(found.is_anchored && found.exposures.len() == field.images.len());
+            for (one, truth) in found.exposures.iter().zip(&field.offsets) {
+                assert_eq!(one.method, Method::Sources, "seed {seed}");
+                assert!(one.anchor_matches >= 4, "seed {seed}: {} matches", one.anchor_matches);
+                for k in 0..2 {
+                    let miss = one.offset_arcsec[k] - truth[k];
+                    assert!(miss.abs() < 0.05, "seed {seed}: {miss} arcsec");
+                    squares[which] += (miss / one.error_arcsec[k]).powi(2);
+                    count += 0.5;
+                }
+            }
+            // Transparencies are compared with each other still.
+            let [scale, _] = found.exposures[1].flux_scale.unwrap();
+            let truth = field.transparency[0] / field.transparency[1];
+            assert!((scale / truth - 1.0).abs() < 0.06, "seed {seed}: {scale} for {truth}");
+        }
+    }
+    let means = squares.map(|sum| sum / count);
+    println!("mean z^2 to a catalogue {:.3}, to an image {:.3}", means[0], means[1]);
+    assert!(
+        means.iter().all(|mean| (0.6..=1.5).contains(mean)),
+        "mean z^2 {means:?}"
+    );
+}
+
+#[test]
+fn an_anchor_of_another_field_leaves_offsets_as_they_were() {
+    let field = Field::new(930, 4, 10);
+    let far = Field::away(931);
+    let stars: Vec<CatalogueStar> = catalogue(&field, 930)
+        .into_iter()
+        .map(|star| CatalogueStar {
+            dec_deg: star.dec_deg + 3.0,
+            ..star
+        })
+        .collect();
+    let alone = aligned(&field.images);
+    for anchor in [Anchor::Image(&far), Anchor::Catalogue(&stars), Anchor::Catalogue(&[])] {
+        let found = align_to(&field.images, Some(anchor), &AlignOptions::default(), &Hooks::none()).unwrap();
+        assert!(!found.is_anchored);
+        for (one, other) in found.exposures.iter().zip(&alone.exposures) {
+            assert_eq!((one.method, one.offset_arcsec), (other.method, other.offset_arcsec));
+        }
+    }
+    let mut wrong = catalogue(&field, 930);
+    wrong[0].error_arcsec[1] = 0.0;
+    let refused = align_to(
+        &field.images,
+        Some(Anchor::Catalogue(&wrong)),
+        &AlignOptions::default(),
+        &Hooks::none(),
+    );
+    assert!(matches!(refused, Err(KernelError::Parameter { .. })));
 }
 
 #[test]

@@ -20,7 +20,7 @@ use fields::Field;
 use phoenix_core::caveat::Caveat;
 use phoenix_core::frame::FrameRef;
 use phoenix_core::header::Header;
-use phoenix_core::product::{ColumnData, Hdu, HduData, Pixels, Product, Table};
+use phoenix_core::product::{Column, ColumnData, Hdu, HduData, Pixels, Product, Table};
 use phoenix_core::traits::FrameReader;
 use phoenix_io::FitsReader;
 use phoenix_kernels::align::SkyImage;
@@ -188,6 +188,91 @@ fn the_recipe_says_which_exposure_cannot_be_aligned() {
     );
     let text = run(ALIGN, &frames, &json!({"threshold": 15})).unwrap_err().to_string();
     assert!(text.contains("threshold"), "{text}");
+}
+
+/// Writes places of stars as a catalogue.
+fn write_catalogue(path: &Path, places: &[[f64; 2]], fluxes: &[f64]) -> FrameRef {
+    let column = |name: &str, values: Vec<f64>| Column {
+        name: name.into(),
+        unit: None,
+        repeat: 1,
+        data: ColumnData::F64(values),
+    };
+    let along = |axis: usize| places.iter().map(|place| place[axis]).collect();
+    let table = Table {
+        columns: vec![
+            column("RA", along(0)),
+            column("DEC", along(1)),
+            column("MAG", fluxes.iter().map(|flux| 30.0 - 2.5 * flux.log10()).collect()),
+            column("RA_ERR", vec![0.02; places.len()]),
+            column("DEC_ERR", vec![0.02; places.len()]),
+        ],
+    };
+    let product = Product {
+        tag: "REFERENCE_CATALOG".into(),
+        name: "stars.fits".into(),
+        header: Header::new(),
+        hdus: vec![Hdu {
+            name: "STARS".into(),
+            header: Header::new(),
+            data: HduData::Table(table),
+        }],
+    };
+    phoenix_io::write_product(path, product).unwrap();
+    frame(path, "REFERENCE_CATALOG")
+}
+
+#[test]
+fn a_catalogue_or_an_image_of_reference_makes_offsets_absolute() {
+    let folder = tempfile::tempdir().unwrap();
+    let field = Field::new(920, 3, 8);
+    let frames = write(folder.path(), &field.images);
+    let fluxes: Vec<f64> = field.stars.iter().map(|star| star[2]).collect();
+    let stars = write_catalogue(&folder.path().join("stars.fits"), &field.places(920, 0.02), &fluxes);
+    let beside = tempfile::tempdir().unwrap();
+    let image = FrameRef {
+        tag: "REFERENCE_IMAGE".into(),
+        id: "deep".into(),
+        ..write(beside.path(), &[field.true_image(920)]).remove(0)
+    };
+    for (anchor, kind) in [(&stars, "catalogue"), (&image, "image")] {
+        let all: Vec<FrameRef> = frames.iter().chain([anchor]).cloned().collect();
+        let (outcome, products) = run(ALIGN, &all, &json!({})).unwrap();
+        assert!(outcome.caveats.is_empty(), "{:?}", outcome.caveats);
+        let list = product(&products, "OFFSET_LIST");
+        assert_eq!(list.header.str("PHX.ALIGN.FRAME"), Ok(kind));
+        assert_eq!(list.header.str("PHX.ALIGN.ANCHOR"), Ok(anchor.id.to_string().as_str()));
+        assert_eq!(list.header.str("PHX.ALIGN1.METHOD"), Ok("sources"));
+        for (n, (found, truth)) in (1..).zip(
+            offsets(list.table("OFFSET_LIST").unwrap(), &field)
+                .iter()
+                .zip(&field.offsets),
+        ) {
+            assert!(list.header.i64(format!("PHX.ALIGN{n}.NANCHOR")).unwrap() >= 4);
+            for (axis, key) in ["RAERR", "DECERR"].into_iter().enumerate() {
+                let error = list.header.f64(format!("PHX.ALIGN{n}.{key}")).unwrap();
+                let miss = found[axis] - truth[axis];
+                assert!(
+                    miss.abs() < 5.0 * error && error < 0.02,
+                    "{kind}, exposure {n}: {miss} +- {error}"
+                );
+            }
+        }
+    }
+    let both: Vec<FrameRef> = frames.iter().chain([&stars, &image]).cloned().collect();
+    let text = run(ALIGN, &both, &json!({})).unwrap_err().to_string();
+    assert!(
+        text.contains("REFERENCE_CATALOG") && text.contains("REFERENCE_IMAGE"),
+        "{text}"
+    );
+    let empty = write_catalogue(&folder.path().join("none.fits"), &[], &[]);
+    let all: Vec<FrameRef> = frames.iter().chain([&empty]).cloned().collect();
+    let (outcome, products) = run(ALIGN, &all, &json!({})).unwrap();
+    assert_eq!(outcome.caveats.len(), 1, "{:?}", outcome.caveats);
+    assert_eq!(
+        product(&products, "OFFSET_LIST").header.str("PHX.ALIGN.FRAME"),
+        Ok("exposure")
+    );
 }
 
 /// Thirty seeds in the nightly, four in the gate.

@@ -94,6 +94,18 @@ impl Plane {
         self.own.pixel::<Portable>(ra, dec)
     }
 
+    /// Position in the plane of a place on the sky, degrees.
+    pub(crate) fn place(&self, [ra, dec]: [f64; 2]) -> [f64; 2] {
+        self.own.pixel::<Portable>(ra, dec)
+    }
+
+    /// Tells whether a place on the sky is on the plane's side of the sphere.
+    pub(crate) fn is_before(&self, [ra, dec]: [f64; 2]) -> bool {
+        let [ra0, dec0] = self.own.crval.map(f64::to_radians);
+        let (ra, dec) = (ra.to_radians(), dec.to_radians());
+        libm::sin(dec) * libm::sin(dec0) + libm::cos(dec) * libm::cos(dec0) * libm::cos(ra - ra0) > 0.5
+    }
+
     /// Pixel (from 0) of an image of a position in the plane.
     pub(crate) fn pixel(&self, wcs: &Gnomonic, position: [f64; 2]) -> [f64; 2] {
         let [ra, dec] = self.own.sky::<Portable>(position[0], position[1]);

@@ -3,15 +3,17 @@
 //! The flow is one direction: an image (`image`) loses its background and bad pixels (`background`), its sources are
 //! found (`detect`) and measured (`centroid`); differences of positions vote for the first guess (`votes`), sources
 //! are followed through the exposures (`tracks`) and all offsets are solved at once (`solve`); where sources are too
-//! few, images are correlated (`correlate`, with `fourier`); `flux` compares transparencies, `offsets` drives all
-//! of it and `preview` adds the aligned images up.
+//! few, images are correlated (`correlate`, with `fourier`; `guess` chooses); `flux` compares transparencies, `anchor` ties
+//! it to a catalogue or an image, `offsets` drives all of it and `preview` adds the aligned images up.
 
+pub mod anchor;
 pub(crate) mod background;
 pub(crate) mod centroid;
 pub(crate) mod correlate;
 pub(crate) mod detect;
 pub(crate) mod flux;
 pub(crate) mod fourier;
+pub(crate) mod guess;
 pub mod image;
 pub(crate) mod linear;
 pub mod offsets;
@@ -20,7 +22,8 @@ pub(crate) mod solve;
 pub(crate) mod tracks;
 pub(crate) mod votes;
 
+pub use anchor::{Anchor, CatalogueStar};
 pub use centroid::Source;
 pub use image::SkyImage;
-pub use offsets::{AlignOptions, Alignment, ExposureOffset, Method, align};
+pub use offsets::{AlignOptions, Alignment, ExposureOffset, Method, align, align_to};
 pub use preview::{Preview, preview};

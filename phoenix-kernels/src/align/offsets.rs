@@ -3,22 +3,22 @@
 //! # References
 //! docs/algorithms/alignment.md.
 
+use std::borrow::Cow;
+
 use rayon::prelude::*;
 
+use super::anchor::{Anchor, catalogue};
 use super::background::{Clean, clean};
 use super::centroid::{FWHM, Source, measure, photometry, width};
-use super::correlate;
 use super::detect::{Filtered, Peak};
 use super::flux;
+use super::guess::{Guess, reference};
 use super::image::{ARCSEC, Plane, SkyImage};
 use super::solve::{Solution, solve};
 use super::tracks::{Sighting, follow};
-use super::votes::{Link, Tree, connect, lone, vote};
-use crate::stat::median;
+use super::votes::{Link, Tree};
 use crate::{Hooks, KernelError};
 
-/// Sources of an exposure that vote for the first guess.
-const VOTERS: usize = 80;
 /// Radius of the aperture of fluxes, in full widths of the worst exposure.
 const APERTURE: f64 = 2.5;
 
@@ -104,6 +104,8 @@ pub struct ExposureOffset {
     pub method: Method,
     /// Sources shared with each other exposure.
     pub matches: Vec<usize>,
+    /// Sources shared with the catalogue or image of reference.
+    pub anchor_matches: usize,
     /// Full width at half maximum of stars, arcsec.
     pub fwhm_arcsec: f64,
 }
@@ -113,16 +115,20 @@ pub struct ExposureOffset {
 pub struct Alignment {
     /// One per image, in their order.
     pub exposures: Vec<ExposureOffset>,
+    /// Whether offsets are relative to the catalogue or image of reference, not to an exposure.
+    pub is_anchored: bool,
     /// Sources of each image.
     pub sources: Vec<Vec<Source>>,
     /// Standard deviation of a position beyond that of its centroid, arcsec, as the residuals have it.
     pub excess_arcsec: f64,
 }
 
-struct Measured {
-    clean: Clean,
+/// What is known of one image.
+pub(super) struct Measured {
+    pub(super) clean: Clean,
     sources: Vec<Source>,
-    sigma: f64,
+    /// Standard deviation of stars, pixels.
+    pub(super) sigma: f64,
     correlation: f64,
 }
 
@@ -194,54 +200,63 @@ fn sightings(exposure: usize, image: &SkyImage, sources: &[Source], plane: &Plan
 /// # References
 /// docs/algorithms/alignment.md.
 pub fn align(images: &[SkyImage], options: &AlignOptions, hooks: &Hooks<'_>) -> Result<Alignment, KernelError> {
+    align_to(images, None, options, hooks)
+}
+
+/// Aligns exposures with each other and with the sky as a catalogue or an image of reference has it.
+///
+/// # Contract
+/// As [`align`], but that offsets are relative to `anchor` if at least as many exposures are tied to it as to one another
+/// without it: [`Alignment::is_anchored`] tells, no exposure is [`Method::Reference`] then, and errors hold those of the
+/// anchor. Otherwise it is left aside. Flux scales are relative to the first exposure in any case.
+///
+/// # Errors
+/// Those of [`align`]; `Parameter` also for a star of the catalogue that is no place on the sky or has no error above 0.
+///
+/// # References
+/// docs/algorithms/alignment.md, "Absolute astrometry".
+pub fn align_to(
+    exposures: &[SkyImage],
+    anchor: Option<Anchor<'_>>,
+    options: &AlignOptions,
+    hooks: &Hooks<'_>,
+) -> Result<Alignment, KernelError> {
     options.check()?;
-    let first = images.first().ok_or(KernelError::NoExposures)?;
-    let n = images.len();
+    let first = exposures.first().ok_or(KernelError::NoExposures)?;
+    let n_exposures = exposures.len();
     let plane = Plane::about(first.wcs().crval);
+    // An image of reference is one more image; a catalogue is a list of sightings behind them.
+    let images: Cow<'_, [SkyImage]> = match anchor {
+        Some(Anchor::Image(image)) => exposures.iter().chain([image]).cloned().collect(),
+        _ => Cow::Borrowed(exposures),
+    };
+    let images = &*images;
+    let n = n_exposures + usize::from(anchor.is_some());
+    let stars = match anchor {
+        Some(Anchor::Catalogue(stars)) => catalogue(n - 1, stars, images, &plane, options.radii_arcsec[0])?,
+        _ => Vec::new(),
+    };
     let mut measured: Vec<Measured> = images.par_iter().map(|image| detect(image, options)).collect();
     hooks.check()?;
     set_fluxes(images, &mut measured);
 
     let all = |offsets: &[[f64; 2]], chosen: &dyn Fn(usize) -> bool| -> Vec<Sighting> {
-        let of = |k: usize| sightings(k, &images[k], &measured[k].sources, &plane, offsets[k]);
+        let of = |k: usize| match images.get(k) {
+            Some(image) => sightings(k, image, &measured[k].sources, &plane, offsets[k]),
+            None => stars.clone(),
+        };
         (0..n).filter(|k| chosen(*k)).flat_map(of).collect()
     };
     let nominal = all(&vec![[0.0; 2]; n], &|_| true);
-    let mut voted = votes(n, &nominal, options.radii_arcsec[0]);
-    let mut tree = connect(n, &voted);
-    if let Some(&radius) = options.radii_arcsec.get(1)
-        && is_split(&tree)
-    {
-        voted.extend(lone_pairs(&tree, &nominal, radius));
-        tree = connect(n, &voted);
-    }
-    if is_split(&tree) {
-        let group = tree.group.clone();
-        let cleans: Vec<Clean> = measured.iter().map(|m| m.clean.clone()).collect();
-        let mut sigmas: Vec<f64> = images
-            .iter()
-            .zip(&measured)
-            .map(|(i, m)| m.sigma * i.pixel_arcsec())
-            .collect();
-        let sigma = median(&mut sigmas).unwrap_or(1.0);
-        let size = |k: usize| group.iter().filter(|g| **g == group[k]).count();
-        // Exposures that already have partners need one more only if their group is not the largest.
-        let largest = (0..n).max_by_key(|k| (size(*k), n - k)).map_or(0, |k| group[k]);
-        let is_alone = size(largest) == 1;
-        let wanted =
-            |a: usize, b: usize| group[a] != group[b] && (is_alone || group[a] == largest || group[b] == largest);
-        let search = (sigma, options.radii_arcsec[0]);
-        let nominal = vec![[0.0; 2]; n];
-        let correlated = correlate::links(images, &cleans, &plane, &nominal, search, &wanted, hooks)?;
-        // Any vote counts more than a correlation.
-        let mut links = voted.clone();
-        links.extend(correlated.iter().map(|link| Link {
-            trust: link.trust * 1e-6,
-            ..*link
-        }));
-        tree = connect(n, &links);
-    }
-    let reference = reference(&tree);
+    let guess = Guess {
+        images,
+        measured: &measured,
+        plane: &plane,
+        radii_arcsec: &options.radii_arcsec,
+    };
+    let tree = guess.tree(n, &nominal, hooks)?;
+    let reference = reference(&tree, anchor.map(|_| n - 1));
+    let is_anchored = reference >= n_exposures;
     let is_member = |k: usize| tree.group[k] == tree.group[reference];
     let mut offsets = tree.offset.clone();
     shift(&mut offsets, reference);
@@ -263,8 +278,9 @@ pub fn align(images: &[SkyImage], options: &AlignOptions, hooks: &Hooks<'_>) -> 
     }
     let scales = solved
         .as_ref()
-        .map(|(_, tracks)| flux::scales(&sources_of(&measured), tracks, reference));
-    let exposures = (0..n)
+        .and_then(|(_, tracks)| flux_scales(&sources_of(&measured[..n_exposures]), tracks, reference));
+    let tracks = solved.as_ref().map(|(_, tracks)| tracks.as_slice()).unwrap_or_default();
+    let found = (0..n_exposures)
         .map(|k| {
             let is_seen = |tracks: &[Vec<Sighting>]| tracks.iter().flatten().any(|s| s.exposure == k);
             let (method, variance) = match &solved {
@@ -285,17 +301,20 @@ pub fn align(images: &[SkyImage], options: &AlignOptions, hooks: &Hooks<'_>) -> 
                     .and_then(|scales| scales[k])
                     .filter(|_| matches!(method, Method::Reference | Method::Sources)),
                 method,
-                matches: shared(
-                    n,
-                    k,
-                    solved.as_ref().map(|(_, tracks)| tracks.as_slice()).unwrap_or_default(),
-                ),
+                matches: shared(n, k, tracks)[..n_exposures].to_vec(),
+                anchor_matches: if is_anchored {
+                    shared(n, k, tracks)[reference]
+                } else {
+                    0
+                },
                 fwhm_arcsec: measured[k].sigma * FWHM * images[k].pixel_arcsec(),
             }
         })
         .collect();
+    measured.truncate(n_exposures);
     Ok(Alignment {
-        exposures,
+        exposures: found,
+        is_anchored,
         excess_arcsec: solved.map_or(0.0, |(solution, _)| solution.excess.sqrt()),
         sources: measured.into_iter().map(|m| m.sources).collect(),
     })
@@ -307,6 +326,18 @@ fn light(measured: &[Measured]) -> f64 {
     let sum = |k: usize| sources().map(|source| source.light[k]).sum::<f64>();
     let ratio = sum(0) / sum(1);
     if ratio.is_finite() { ratio.max(0.0) } else { 0.0 }
+}
+
+/// Flux scales relative to the first exposure with sources; an anchor has no flux to compare with.
+fn flux_scales(sources: &[Vec<Source>], tracks: &[Vec<Sighting>], reference: usize) -> Option<Vec<Option<[f64; 2]>>> {
+    let n = sources.len();
+    let seen: Vec<Vec<Sighting>> = tracks
+        .iter()
+        .map(|track| track.iter().filter(|s| s.exposure < n).copied().collect())
+        .collect();
+    let first = seen.iter().flatten().map(|s| s.exposure).min()?;
+    let reference = if reference < n { reference } else { first };
+    Some(flux::scales(sources, &seen, reference))
 }
 
 fn sources_of(measured: &[Measured]) -> Vec<Vec<Source>> {
@@ -336,70 +367,6 @@ fn set_fluxes(images: &[SkyImage], measured: &mut [Measured]) {
             photometry(clean, source, radius, *correlation);
         }
     }
-}
-
-/// Lets every pair vote.
-fn votes(n: usize, sightings: &[Sighting], radius: f64) -> Vec<Link> {
-    let lists = positions(n, sightings);
-    let pairs: Vec<(usize, usize)> = (0..n).flat_map(|a| (a + 1..n).map(move |b| (a, b))).collect();
-    pairs
-        .into_par_iter()
-        .filter_map(|(from, to)| {
-            let (step, count) = vote(&lists[from], &lists[to], radius)?;
-            Some(Link {
-                from,
-                to,
-                step,
-                variance: [f64::INFINITY; 2],
-                trust: count as f64,
-            })
-        })
-        .collect()
-}
-
-fn is_split(tree: &Tree) -> bool {
-    tree.group.iter().any(|group| *group != tree.group[0])
-}
-
-/// Positions by exposure, the most significant ones.
-fn positions(n: usize, sightings: &[Sighting]) -> Vec<Vec<[f64; 2]>> {
-    let mut lists: Vec<Vec<[f64; 2]>> = vec![Vec::new(); n];
-    for sighting in sightings {
-        let list = &mut lists[sighting.exposure];
-        if list.len() < VOTERS {
-            list.push(sighting.position);
-        }
-    }
-    lists
-}
-
-/// Links exposures of different groups by the one source that they share; less trusted than any votes, the more the
-/// nearer it is to where the headers have it.
-fn lone_pairs(tree: &Tree, sightings: &[Sighting], radius: f64) -> Vec<Link> {
-    let n = tree.group.len();
-    let lists = positions(n, sightings);
-    let pairs = (0..n).flat_map(|a| (a + 1..n).map(move |b| (a, b)));
-    pairs
-        .filter(|(from, to)| tree.group[*from] != tree.group[*to])
-        .filter_map(|(from, to)| {
-            let step = lone(&lists[from], &lists[to], radius)?;
-            let distance = (step[0] * step[0] + step[1] * step[1]).sqrt();
-            Some(Link {
-                from,
-                to,
-                step,
-                variance: [f64::INFINITY; 2],
-                trust: 1.0 / (1.0 + distance / radius),
-            })
-        })
-        .collect()
-}
-
-/// The earliest exposure of the largest group.
-fn reference(tree: &Tree) -> usize {
-    let n = tree.group.len();
-    let size = |k: usize| tree.group.iter().filter(|group| **group == tree.group[k]).count();
-    (0..n).max_by_key(|k| (size(*k), n - k)).unwrap_or(0)
 }
 
 fn shift(offsets: &mut [[f64; 2]], reference: usize) {

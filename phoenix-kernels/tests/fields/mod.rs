@@ -39,6 +39,8 @@ pub(crate) struct Field {
     /// Header minus truth, arcsec on the sky.
     pub(crate) offsets: Vec<[f64; 2]>,
     pub(crate) transparency: Vec<f64>,
+    /// Right ascension and declination in degrees, flux.
+    pub(crate) stars: Vec<[f64; 3]>,
 }
 
 struct Shape {
@@ -108,6 +110,36 @@ impl Field {
         SkyImage::new(image.pixels().clone(), wcs).unwrap()
     }
 
+    /// An exposure of the same stars whose header is right, of another size, turned, and of other seeing and depth.
+    pub(crate) fn true_image(&self, seed: u64) -> SkyImage {
+        let mut stream = Stream(seed ^ 0x1234_5678_9abc_def0);
+        let shape = Shape {
+            size: [340, 320],
+            turn_deg: 30.0,
+            is_rough: false,
+        };
+        let (sin, cosine) = shape.turn_deg.to_radians().sin_cos();
+        let scale = 0.2 * ARCSEC;
+        let wcs = Gnomonic {
+            crval: CENTRE,
+            crpix: shape.size.map(|n| n as f64 * 0.5),
+            cd: [[-scale * cosine, scale * sin], [scale * sin, scale * cosine]],
+        };
+        let pixels = expose(&self.stars, &wcs, &shape, 2.0, &mut stream);
+        SkyImage::new(pixels, wcs).unwrap()
+    }
+
+    /// Places of the stars, degrees, as a catalogue with errors of some arcsec along each axis has them.
+    pub(crate) fn places(&self, seed: u64, error_arcsec: f64) -> Vec<[f64; 2]> {
+        let mut stream = Stream(seed ^ 0x0f1e_2d3c_4b5a_6978);
+        let cos = CENTRE[1].to_radians().cos();
+        let mut miss = || error_arcsec * ARCSEC * stream.normal();
+        self.stars
+            .iter()
+            .map(|[ra, dec, _]| [ra + miss() / cos, dec + miss()])
+            .collect()
+    }
+
     fn build(seed: u64, n_exposures: usize, n_stars: usize, is_rough: bool, fluxes: [f64; 2]) -> Self {
         let mut stream = Stream(seed.wrapping_mul(0x0001_0000_01b3) ^ 0xcbf2_9ce4_8422_2325);
         let cos = CENTRE[1].to_radians().cos();
@@ -126,6 +158,7 @@ impl Field {
             images: Vec::new(),
             offsets: Vec::new(),
             transparency: Vec::new(),
+            stars,
         };
         for _ in 0..n_exposures {
             let shape = Shape {
@@ -147,7 +180,7 @@ impl Field {
                 crpix: [shape.size[0] as f64 * 0.5, shape.size[1] as f64 * 0.5],
                 cd: [[-scale * cosine, scale * sin], [scale * sin, scale * cosine]],
             };
-            let pixels = expose(&stars, &truth, &shape, transparency, &mut stream);
+            let pixels = expose(&field.stars, &truth, &shape, transparency, &mut stream);
             let header = Gnomonic {
                 crval: [
                     truth.crval[0] + offset[0] * ARCSEC / cos,

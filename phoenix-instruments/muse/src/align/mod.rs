@@ -10,11 +10,11 @@ use phoenix_core::caveat::Caveat;
 use phoenix_core::traits::{
     FrameReader, InputSet, InputSpec, Outcome, ProductSink, Recipe, RecipeError, RecipeSpec, ResourceModel, RunContext,
 };
-use phoenix_kernels::align::{Alignment, Method, SkyImage, align, preview};
+use phoenix_kernels::align::{Alignment, Method, SkyImage, align_to, preview};
 use phoenix_kernels::{Hooks, KernelError};
 use phoenix_kit::threads;
 
-pub use load::{Fov, Fovs};
+pub use load::{AnchorContent, AnchorFile, Fov, Fovs};
 pub use params::AlignParams;
 
 /// The recipe and its task, by ESO's name.
@@ -26,6 +26,15 @@ pub struct ExpAlign {
     spec: RecipeSpec,
 }
 
+fn input(tag: &str, min: usize, max: Option<usize>, is_main: bool) -> InputSpec {
+    InputSpec {
+        tag: tag.into(),
+        min,
+        max,
+        is_main,
+    }
+}
+
 impl Default for ExpAlign {
     fn default() -> Self {
         Self {
@@ -33,12 +42,11 @@ impl Default for ExpAlign {
                 id: ALIGN.into(),
                 doc: "Measure the coordinate offsets of exposures on their images.".into(),
                 pipeline: concat!("phoenix/", env!("CARGO_PKG_VERSION")).into(),
-                inputs: vec![InputSpec {
-                    tag: "IMAGE_FOV".into(),
-                    min: 2,
-                    max: None,
-                    is_main: true,
-                }],
+                inputs: vec![
+                    input("IMAGE_FOV", 2, None, true),
+                    input(load::CATALOGUE, 0, Some(1), false),
+                    input(load::IMAGE, 0, Some(1), false),
+                ],
                 outputs: ["OFFSET_LIST", "SOURCE_LIST", "PREVIEW_FOV", "EXPOSURE_MAP"]
                     .map(Into::into)
                     .to_vec(),
@@ -86,7 +94,8 @@ impl Recipe for ExpAlign {
                 on_tile: &correlated,
             };
             let images: Vec<SkyImage> = inputs.fovs.iter().map(|fov| fov.image.clone()).collect();
-            let alignment = align(&images, &options, &hooks).map_err(of_kernel)?;
+            let anchor = inputs.anchor.as_ref().map(AnchorFile::anchor);
+            let alignment = align_to(&images, anchor, &options, &hooks).map_err(of_kernel)?;
             hooks.check().map_err(of_kernel)?;
             let caveats = caveats(&inputs, &alignment);
             let chosen: Vec<_> = inputs
@@ -136,6 +145,13 @@ impl Recipe for ExpAlign {
 
 fn caveats(inputs: &Fovs, alignment: &Alignment) -> Vec<Caveat> {
     let mut caveats = Vec::new();
+    if let Some(anchor) = inputs.anchor.as_ref().filter(|_| !alignment.is_anchored) {
+        let reason = format!(
+            "frame {}: too few exposures are tied to it; offsets are relative to an exposure",
+            anchor.frame.id
+        );
+        caveats.push(Caveat::Partial { reason });
+    }
     for ((fov, found), sources) in inputs.fovs.iter().zip(&alignment.exposures).zip(&alignment.sources) {
         if found.method == Method::None {
             let reason = format!(

@@ -14,7 +14,7 @@ use phoenix_kernels::math::Portable;
 use phoenix_kernels::stat::{mean_and_deviation, median};
 use phoenix_kit::inherit::inherit;
 
-use super::load::Fovs;
+use super::load::{AnchorContent, Fovs};
 use crate::headers;
 
 /// Cards of an image that say nothing about the product.
@@ -87,7 +87,26 @@ impl Maker<'_> {
         let mut header = self.primary("OFFSET_LIST", "OFFSET_LIST.fits");
         self.set_quality(&mut header);
         let found = &self.alignment.exposures;
+        let anchor = self.inputs.anchor.as_ref().filter(|_| self.alignment.is_anchored);
+        header.set(
+            "PHX.ALIGN.FRAME",
+            anchor.map_or("exposure", |file| match file.content {
+                AnchorContent::Stars(_) => "catalogue",
+                AnchorContent::Image(_) => "image",
+            }),
+            "what offsets are relative to",
+        );
+        if let Some(anchor) = anchor {
+            header.set("PHX.ALIGN.ANCHOR", anchor.frame.id.to_string(), "frame of reference");
+        }
         for (n, (fov, found)) in (1..).zip(self.inputs.fovs.iter().zip(found)) {
+            if anchor.is_some() {
+                header.set(
+                    format!("PHX.ALIGN{n}.NANCHOR"),
+                    found.anchor_matches,
+                    "sources shared with the frame of reference",
+                );
+            }
             let key = |name: &str| format!("PHX.ALIGN{n}.{name}");
             header.set(key("DATE"), fov.date_obs.as_str(), "DATE-OBS of the exposure");
             header.set(key("METHOD"), method(found), "origin of the offset");
