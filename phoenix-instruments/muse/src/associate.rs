@@ -22,6 +22,7 @@ use phoenix_core::traits::{AssociateError, Associator};
 use phoenix_core::unit::Mjd;
 use phoenix_kit::closest::{Candidate, best, start};
 
+use crate::cubes::CUBE_COMBINE;
 use crate::select::stamp;
 use crate::{COMBINE, MAKE_CUBE};
 
@@ -61,7 +62,7 @@ enum Rule {
 type Declared = &'static [(&'static str, bool, Rule)];
 
 /// Slots by task: kind, required, rule. Source: recipe manual pages of the MUSE pipeline 2.8.7.
-const SLOTS: [(&str, Declared); 14] = [
+const SLOTS: [(&str, Declared); 15] = [
     (
         COMBINE,
         &[
@@ -181,6 +182,7 @@ const SLOTS: [(&str, Declared); 14] = [
         ],
     ),
     ("muse_exp_align", &[]),
+    (CUBE_COMBINE, &[]),
 ];
 
 impl Associator for MuseAssociator {

@@ -112,7 +112,7 @@ impl Instrument for Muse {
             tasks.retain(|task| self.recipe(task).is_some());
             return tasks;
         }
-        vec![ALIGN.into(), COMBINE.into(), MAKE_CUBE.into()]
+        vec![ALIGN.into(), COMBINE.into(), MAKE_CUBE.into(), CUBE_COMBINE.into()]
     }
 
     fn recipe(&self, task: &TaskId) -> Option<&dyn RecipeDyn> {
