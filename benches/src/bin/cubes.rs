@@ -55,7 +55,7 @@ fn main() -> Done<()> {
     let sizes: &[usize] = if options.iter().any(|option| option == "--quick") {
         &[10]
     } else {
-        &[10, 40]
+        &[10, 40, 100]
     };
     let python = peers::python(&["numpy", "mpdaf"]).ok_or("python with mpdaf is not there")?;
     let mut lines = Vec::new();
