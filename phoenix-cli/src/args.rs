@@ -77,6 +77,8 @@ pub(crate) enum Command {
     Plan(RunArgs),
     /// Run the line on one or more nights: select, process, score, review, convert, ingest
     Run(RunArgs),
+    /// Stack all exposures of a target or run across blocks and nights: group, align, weigh, combine
+    Deep(DeepArgs),
     /// Work a month of the current stream, once its calibrations are certified or given up
     Stream(StreamArgs),
     /// Bring historical association blocks into a store, or compare two
@@ -212,6 +214,81 @@ fn label(text: &str) -> Result<String, String> {
             "{text:?} is no label: letters, digits, dashes, underscores and dots"
         ))
     }
+}
+
+/// Options of `deep`.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["target", "run"]))]
+pub(crate) struct DeepArgs {
+    /// Target, as the blocks or the headers name it, across runs and nights
+    #[arg(long, value_name = "NAME")]
+    pub(crate) target: Option<String>,
+    /// Programme run, with every target of it
+    #[arg(long, value_name = "ID")]
+    pub(crate) run: Option<String>,
+    /// Instrument
+    #[arg(long, value_name = "NAME", default_value = "MUSE")]
+    pub(crate) instrument: String,
+    /// Project file: rules, overlays, parameters, review, stores; of mode DEEP
+    #[arg(long, value_name = "FILE")]
+    pub(crate) project: Option<PathBuf>,
+    /// First of several nights [default: every night of the store]
+    #[arg(long, value_name = "YYYY-MM-DD", requires = "to")]
+    pub(crate) from: Option<String>,
+    /// Last of several nights
+    #[arg(long, value_name = "YYYY-MM-DD", requires = "from")]
+    pub(crate) to: Option<String>,
+    /// Store that is read: a path, file:// or s3://
+    #[arg(long, value_name = "URL", required_unless_present = "project")]
+    pub(crate) archive: Option<String>,
+    /// Store that receives the products [default: the archive]
+    #[arg(long, value_name = "URL")]
+    pub(crate) deliver_to: Option<String>,
+    /// Farthest that an exposure may lie from the nearest other one of its group [default: 45, narrow field 5.6]
+    #[arg(long, value_name = "ARCSEC")]
+    pub(crate) max_separation: Option<f64>,
+    /// Farthest that two exposures of a group may lie from each other [default: 120, narrow field 15]
+    #[arg(long, value_name = "ARCSEC")]
+    pub(crate) max_diameter: Option<f64>,
+    /// Grades of blocks that are taken, _ for none
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "A,B,D,_")]
+    pub(crate) grades: Vec<String>,
+    /// Worst seeing by the header that is taken [default: any]
+    #[arg(long, value_name = "ARCSEC")]
+    pub(crate) max_fwhm: Option<f64>,
+    /// Take this instrument mode alone, e.g. WFM-AO-N [default: each mode by itself]
+    #[arg(long, value_name = "MODE")]
+    pub(crate) ins_mode: Option<String>,
+    /// Leave out exposures that are unlike the others by more than so many robust sigmas; 0 keeps all [default: 4]
+    #[arg(long, value_name = "SIGMA")]
+    pub(crate) clip: Option<f64>,
+    /// Measure neither offsets nor quality: trust headers and OFFSET_LISTs of the archive
+    #[arg(long)]
+    pub(crate) no_align: bool,
+    /// Who decides what is delivered: none, auto (all green), manual [default: auto]
+    #[arg(long, value_name = "POLICY")]
+    pub(crate) review: Option<ReviewPolicy>,
+    /// Arithmetic: phoenix, or eso (equal to ESO's pipeline, its defects included) [default: phoenix]
+    #[arg(long, value_name = "NUMERICS")]
+    pub(crate) numerics: Option<Numerics>,
+    /// Backend that executes the recipes: native, esorex; or that of one task, TASK=NAME [default: native]
+    #[arg(long, value_name = "[TASK=]NAME")]
+    pub(crate) backend: Vec<String>,
+    /// State of earlier runs (state.db): what jobs took
+    #[arg(long, value_name = "FILE")]
+    pub(crate) history: Option<PathBuf>,
+    /// Parameter of a recipe, RECIPE.NAME=VALUE; may be given many times
+    #[arg(long = "param", value_name = "RECIPE.NAME=VALUE")]
+    pub(crate) params: Vec<String>,
+    /// Tell which exposures become one product and why, and write nothing
+    #[arg(long, visible_alias = "dry-run")]
+    pub(crate) explain: bool,
+    /// Folder of the run
+    #[arg(long, value_name = "DIR", default_value = "phoenix-out")]
+    pub(crate) out: PathBuf,
+    /// What may be taken from the machine
+    #[command(flatten)]
+    pub(crate) machine: Machine,
 }
 
 /// Options of `stream`.

@@ -3,6 +3,7 @@
 mod blocks;
 mod campaign;
 mod costs;
+mod deep;
 mod demo;
 mod explain;
 mod plan;
@@ -11,6 +12,7 @@ mod status;
 
 pub(crate) use blocks::{block_changes, is_equal};
 pub(crate) use campaign::campaign;
+pub(crate) use deep::deep;
 pub(crate) use demo::demo;
 pub(crate) use explain::explained;
 pub(crate) use plan::{forecast, plan};

@@ -7,6 +7,7 @@ pub mod association;
 pub mod cancel;
 pub mod caveat;
 pub mod dataset;
+pub mod deep;
 pub mod dq;
 pub mod engine;
 pub mod error;

@@ -8,7 +8,7 @@ use phoenix_core::header::Header;
 use phoenix_core::id::{InstrumentId, JobId, Tag, TaskId};
 use phoenix_core::plan::{InputSource, Plan, PlannedJob, Readiness};
 use phoenix_core::traits::{
-    Associator, DatasetSelector, DeliverySpec, Ingestor, Instrument, QcScorer, RecipeDyn, RecipeSpec,
+    Associator, DatasetSelector, DeepSelector, DeliverySpec, Ingestor, Instrument, QcScorer, RecipeDyn, RecipeSpec,
 };
 
 use crate::mock::{CallLog, MockRecipe};
@@ -64,6 +64,10 @@ impl<I: Instrument> Instrument for Mocked<I> {
 
     fn outlined(&self) -> Vec<TaskId> {
         self.inner.outlined()
+    }
+
+    fn deep(&self) -> Option<&dyn DeepSelector> {
+        self.inner.deep()
     }
 
     fn scorer(&self, tag: &Tag) -> Option<&dyn QcScorer> {

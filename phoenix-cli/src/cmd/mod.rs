@@ -3,6 +3,7 @@
 mod ab;
 mod campaign;
 mod compare;
+mod deep;
 mod demo;
 mod doctor;
 mod recipe;
@@ -54,6 +55,7 @@ pub(crate) fn dispatch(words: &[String], output: Output) -> Result<Answer, Failu
         Command::Plan(args) => run::plan(&args, output),
         Command::Run(args) if args.dry_run => run::plan(&args, output),
         Command::Run(args) => run::run(&args, output),
+        Command::Deep(args) => deep::run(&args, output),
         Command::Stream(args) => campaign::stream(&args, output),
         Command::Ab(AbCommand::Import(args)) => ab::import(&args),
         Command::Ab(AbCommand::Compare(args)) => ab::compare(&args),
@@ -144,7 +146,9 @@ fn line_failure(error: &LineError, exit: Exit) -> Failure {
         | LineError::Overlay { .. }
         | LineError::Rules(_)
         | LineError::OtherInstrument { .. }
-        | LineError::EmptyBatch { .. } => Failure::usage(error),
+        | LineError::EmptyBatch { .. }
+        | LineError::NoDeep { .. }
+        | LineError::DeepLimit { .. } => Failure::usage(error),
         error => Failure::new(exit, error),
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AssociateError, Associator, DatasetSelector, Ingestor, QcScorer, RecipeDyn, RecipeSpec};
+use super::{AssociateError, Associator, DatasetSelector, DeepSelector, Ingestor, QcScorer, RecipeDyn, RecipeSpec};
 use crate::association::{CalibPool, SlotExplained};
 use crate::dataset::Dataset;
 use crate::header::Header;
@@ -183,6 +183,10 @@ pub trait Instrument: fmt::Debug + Send + Sync + 'static {
     ///
     /// `None` if the backend keeps no such account.
     fn explain(&self, _dataset: &Dataset, _pool: &CalibPool<'_>) -> Option<Result<Vec<SlotExplained>, AssociateError>> {
+        None
+    }
+    /// Returns what puts exposures together across blocks; `None` if the backend makes no such products.
+    fn deep(&self) -> Option<&dyn DeepSelector> {
         None
     }
     /// Returns the scorer for a kind of product.

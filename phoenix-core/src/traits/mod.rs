@@ -2,6 +2,7 @@
 
 mod associator;
 mod cost;
+mod deep;
 mod ingestor;
 mod instrument;
 mod ports;
@@ -12,6 +13,7 @@ mod state;
 
 pub use associator::{AssociateError, Associator};
 pub use cost::{CostKind, CostRow, CostStore, Meter};
+pub use deep::DeepSelector;
 pub use ingestor::{IngestCapability, IngestError, IngestOptions, IngestReceipt, IngestStatus, Ingestor};
 pub use instrument::{
     ColumnSpec, CompanionSpec, DeliveryForm, DeliverySpec, Instrument, InstrumentTexts, MASTER_CATEGORY, RewriteError,

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::dataset::Selected;
+use crate::deep::DeepRequest;
 use crate::error::Status;
 use crate::frame::{Category, ClassifiedFrame, Frame};
 use crate::header::Key;
@@ -51,13 +52,15 @@ impl SelectError {
 }
 
 /// What is asked for.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Selection {
     /// Keep only datasets that begin in this night.
     pub night: Option<Night>,
     /// Most exposures that one dataset may combine; the instrument's own default if absent.
     pub max_combine: Option<usize>,
+    /// Put exposures together across blocks, nights and runs; an instrument without a `DeepSelector` ignores it.
+    pub deep: Option<DeepRequest>,
 }
 
 impl Selection {
@@ -77,6 +80,13 @@ impl Selection {
     #[must_use]
     pub fn with_max_combine(mut self, max_combine: usize) -> Self {
         self.max_combine = Some(max_combine);
+        self
+    }
+
+    /// Puts exposures together across blocks, nights and runs.
+    #[must_use]
+    pub fn with_deep(mut self, deep: DeepRequest) -> Self {
+        self.deep = Some(deep);
         self
     }
 }

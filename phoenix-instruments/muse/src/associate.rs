@@ -23,6 +23,7 @@ use phoenix_core::unit::Mjd;
 use phoenix_kit::closest::{Candidate, best, start};
 
 use crate::cubes::CUBE_COMBINE;
+use crate::deep::{IMAGE, WEIGHTS};
 use crate::select::stamp;
 use crate::{COMBINE, MAKE_CUBE};
 
@@ -62,7 +63,7 @@ enum Rule {
 type Declared = &'static [(&'static str, bool, Rule)];
 
 /// Slots by task: kind, required, rule. Source: recipe manual pages of the MUSE pipeline 2.8.7.
-const SLOTS: [(&str, Declared); 15] = [
+const SLOTS: [(&str, Declared); 17] = [
     (
         COMBINE,
         &[
@@ -182,6 +183,8 @@ const SLOTS: [(&str, Declared); 15] = [
         ],
     ),
     ("muse_exp_align", &[]),
+    (IMAGE, &[]),
+    (WEIGHTS, &[]),
     (CUBE_COMBINE, &[]),
 ];
 
@@ -242,6 +245,10 @@ fn fill(
     rule: (Rule, Option<&Validity>),
     pool: &CalibPool<'_>,
 ) -> Fill {
+    if rule.0 == Rule::Offsets && dataset.needs.iter().any(|needed| needed.as_str().ends_with("_wgt")) {
+        let reason = "offsets and weights are measured for it".to_owned();
+        return Fill::Missing { reason };
+    }
     let mut refused: Vec<(FrameId, String)> = Vec::new();
     let mut candidates = Vec::new();
     for frame in pool.real_of(&Tag::from(tag)) {

@@ -44,6 +44,17 @@ fn after(basic: &Dataset, suffix: &str, task: &str) -> Dataset {
     complete(id, task, basic.key.clone(), Vec::new(), vec![basic.id.clone()])
 }
 
+/// Returns the datasets that reduce one raw exposure, the last of which makes its pixel table.
+pub(crate) fn reduction(key: &BTreeMap<String, String>, kind: &str, member: ClassifiedFrame) -> Vec<Dataset> {
+    let first = basic(key.clone(), member);
+    let post = if kind == "SKY" {
+        after(&first, "sky", "muse_create_sky")
+    } else {
+        after(&first, "pst", "muse_scipost")
+    };
+    vec![first, post]
+}
+
 /// Returns the datasets of one template with raw exposures, some of which may be reduced already.
 pub(crate) fn science(
     key: &GroupKey,
@@ -55,14 +66,9 @@ pub(crate) fn science(
     let mut posts: Vec<(String, DatasetId)> = Vec::new();
     for member in raw {
         let time = stamp(&member.frame);
-        let first = basic(key.to_map(), member);
-        let post = if key.kind == "SKY" {
-            after(&first, "sky", "muse_create_sky")
-        } else {
-            after(&first, "pst", "muse_scipost")
-        };
-        posts.push((time, post.id.clone()));
-        datasets.extend([first, post]);
+        let chain = reduction(&key.to_map(), &key.kind, member);
+        posts.extend(chain.last().map(|post| (time, post.id.clone())));
+        datasets.extend(chain);
     }
     if key.kind == "SKY" || posts.len() + reduced.len() < 2 {
         datasets.extend(crate::select::cubes(key, reduced, max_combine));

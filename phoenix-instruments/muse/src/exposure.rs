@@ -136,24 +136,37 @@ impl ExposureFile {
             }
         }
     }
+}
 
-    /// Returns the seeing from one source, 0: auto-guider, 1: image analysis, 2: site monitor.
-    /// Source: ESO MUSE pipeline 2.8.7, help of `--weight` and docs/muse.md.
-    fn fwhm_arcsec(&self, source: usize) -> Option<f64> {
-        let mean = |a: &str, b: &str| {
-            let (a, b) = (self.header.f64(a).ok()?, self.header.f64(b).ok()?);
-            Some(a.midpoint(b))
-        };
-        let fwhm = match source {
-            0 => mean("OCS.SGS.AG.FWHMX.AVG", "OCS.SGS.AG.FWHMY.AVG"),
-            1 => self.header.f64("TEL.IA.FWHM").ok(),
-            _ => mean("TEL.AMBI.FWHM.START", "TEL.AMBI.FWHM.END"),
-        };
-        fwhm.filter(|fwhm| *fwhm > 0.0 && fwhm.is_finite())
-    }
+/// Sources of seeing in a header.
+const SEEING_SOURCES: usize = 3;
+
+/// Returns the seeing from one source, 0: auto-guider, 1: image analysis, 2: site monitor.
+/// Source: ESO MUSE pipeline 2.8.7, help of `--weight` and docs/muse.md.
+fn fwhm_arcsec(header: &Header, source: usize) -> Option<f64> {
+    let mean = |a: &str, b: &str| {
+        let (a, b) = (header.f64(a).ok()?, header.f64(b).ok()?);
+        Some(a.midpoint(b))
+    };
+    let fwhm = match source {
+        0 => mean("OCS.SGS.AG.FWHMX.AVG", "OCS.SGS.AG.FWHMY.AVG"),
+        1 => header.f64("TEL.IA.FWHM").ok(),
+        _ => mean("TEL.AMBI.FWHM.START", "TEL.AMBI.FWHM.END"),
+    };
+    fwhm.filter(|fwhm| *fwhm > 0.0 && fwhm.is_finite())
+}
+
+/// Returns the seeing of one exposure from the best source that its header has.
+pub fn seeing_arcsec(header: &Header) -> Option<f64> {
+    (0..SEEING_SOURCES).find_map(|source| fwhm_arcsec(header, source))
+}
+
+/// Returns the seeing behind each header from the first source that all of them have.
+pub fn common_seeing<'a>(headers: impl Iterator<Item = &'a Header> + Clone) -> Option<Vec<f64>> {
+    (0..SEEING_SOURCES).find_map(|source| headers.clone().map(|header| fwhm_arcsec(header, source)).collect())
 }
 
 /// Returns the seeing of every exposure from the first source that all of them have.
 pub fn common_fwhm(exposures: &[ExposureFile]) -> Option<Vec<f64>> {
-    (0..3).find_map(|source| exposures.iter().map(|exposure| exposure.fwhm_arcsec(source)).collect())
+    common_seeing(exposures.iter().map(|exposure| &exposure.header))
 }

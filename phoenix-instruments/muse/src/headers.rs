@@ -96,6 +96,13 @@ fn set_facts(header: &mut Header, exposures: &[ExposureFile]) {
         .collect();
     templates.sort();
     templates.dedup();
+    let mut blocks: Vec<String> = exposures
+        .iter()
+        .filter_map(|exposure| exposure.header.get("OBS.ID").map(Value::display))
+        .collect();
+    blocks.sort();
+    blocks.dedup();
+    header.set("PHX.NOB", blocks.len(), "observing blocks that the exposures come from");
     header.set("PHX.NTPL", templates.len(), "templates that the exposures come from");
 }
 

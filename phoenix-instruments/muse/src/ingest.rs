@@ -35,6 +35,7 @@ impl Delivery {
         }
         let kind = match header.str("PHX.OBSTYPE") {
             Ok("SKY") => "sky",
+            _ if header.i64("PHX.NOB").unwrap_or(1) > 1 => "deep",
             _ if header.i64("PRO.DATANCOM").unwrap_or(1) > 1 => "combined",
             _ => "single",
         };

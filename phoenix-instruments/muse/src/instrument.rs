@@ -10,14 +10,15 @@ use phoenix_core::registry::Registry;
 use phoenix_core::rule_instrument::RuleInstrument;
 use phoenix_core::rules::Validity;
 use phoenix_core::traits::{
-    AssociateError, Associator, DatasetSelector, DeliverySpec, Ingestor, Instrument, InstrumentTexts, QcScorer,
-    RecipeDyn, RecipeSpec, RewriteError,
+    AssociateError, Associator, DatasetSelector, DeepSelector, DeliverySpec, Ingestor, Instrument, InstrumentTexts,
+    QcScorer, RecipeDyn, RecipeSpec, RewriteError,
 };
 use phoenix_kit::delivery::BuildError;
 
 use crate::align::{ALIGN, ExpAlign};
 use crate::associate::MuseAssociator;
 use crate::cubes::{CUBE_COMBINE, CubeCombine};
+use crate::deep::{ExpImage, ExpWeights, IMAGE, MuseDeep, WEIGHTS};
 use crate::ingest::Delivery;
 use crate::recipes::{ExpCombine, MakeCube};
 use crate::select::MuseSelector;
@@ -32,6 +33,9 @@ pub struct Muse {
     combine: ExpCombine,
     make_cube: MakeCube,
     cube_combine: CubeCombine,
+    image: ExpImage,
+    weights: ExpWeights,
+    deep: MuseDeep,
     scorer: Box<dyn QcScorer>,
     delivery: Delivery,
     rules: RuleInstrument,
@@ -67,6 +71,9 @@ fn instrument_of(texts: &InstrumentTexts) -> Result<Muse, BuildError> {
         combine: ExpCombine::default(),
         make_cube: MakeCube::default(),
         cube_combine: CubeCombine::default(),
+        image: ExpImage::default(),
+        weights: ExpWeights::default(),
+        deep: MuseDeep,
         scorer: match &texts.quality {
             Some(quality) => score::scorer_of(quality)?,
             None => score::scorer()?,
@@ -112,7 +119,9 @@ impl Instrument for Muse {
             tasks.retain(|task| self.recipe(task).is_some());
             return tasks;
         }
-        vec![ALIGN.into(), COMBINE.into(), MAKE_CUBE.into(), CUBE_COMBINE.into()]
+        [ALIGN, COMBINE, IMAGE, WEIGHTS, MAKE_CUBE, CUBE_COMBINE]
+            .map(Into::into)
+            .to_vec()
     }
 
     fn recipe(&self, task: &TaskId) -> Option<&dyn RecipeDyn> {
@@ -124,6 +133,8 @@ impl Instrument for Muse {
             MAKE_CUBE => Some(&self.make_cube),
             // No night calls for it: a person does, by name.
             CUBE_COMBINE => Some(&self.cube_combine),
+            IMAGE => Some(&self.image),
+            WEIGHTS => Some(&self.weights),
             _ => None,
         }
     }
@@ -149,6 +160,10 @@ impl Instrument for Muse {
                 source: Box::new(source),
             }),
         }
+    }
+
+    fn deep(&self) -> Option<&dyn DeepSelector> {
+        Some(&self.deep)
     }
 
     fn scorer(&self, tag: &Tag) -> Option<&dyn QcScorer> {

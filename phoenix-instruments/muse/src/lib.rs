@@ -5,6 +5,7 @@ pub mod associate;
 mod cascade;
 pub mod combine;
 pub mod cubes;
+pub mod deep;
 pub mod expmap;
 pub mod exposure;
 mod fault;

@@ -18,6 +18,10 @@ pub struct Offset {
     pub dec_deg: f64,
     /// Factor on the data; absent if the list holds none that is usable.
     pub flux_scale: Option<f64>,
+    /// Weight of the exposure, where the list weighs them.
+    pub weight: Option<f64>,
+    /// Why the exposure is not to be used, where the list says so.
+    pub left_out: Option<String>,
 }
 
 /// An offset list.
@@ -60,6 +64,19 @@ impl OffsetList {
         } else {
             Vec::new()
         };
+        let optional = |name: &str| table.column(name).and_then(|column| column.data.to_f64());
+        let (weights, used) = (optional("WEIGHT"), optional("USED"));
+        let reasons = match table.column("REASON").map(|column| &column.data) {
+            Some(ColumnData::Text(reasons)) => reasons.as_slice(),
+            _ => &[],
+        };
+        let reason = |n: usize| {
+            let is_used = used
+                .as_ref()
+                .and_then(|used| used.get(n))
+                .is_none_or(|used| *used != 0.0);
+            (!is_used).then(|| reasons.get(n).cloned().unwrap_or_else(|| "the list says so".to_owned()))
+        };
         let rows = dates
             .iter()
             .zip(ra.into_iter().zip(dec))
@@ -69,11 +86,21 @@ impl OffsetList {
                 ra_deg,
                 dec_deg,
                 flux_scale: scale.get(n).copied().filter(|scale| scale.is_finite() && *scale != 0.0),
+                weight: (weights.as_ref())
+                    .and_then(|weights| weights.get(n).copied())
+                    .filter(|weight| weight.is_finite() && *weight >= 0.0),
+                left_out: reason(n),
             });
         Ok(Self {
             frame: frame.clone(),
             rows: rows.collect(),
         })
+    }
+
+    /// Returns why an exposure is not to be used; `None` if it is.
+    pub fn refusal(&self, identity: &str) -> Option<&str> {
+        let row = self.rows.iter().find(|row| row.date_obs == identity)?;
+        row.left_out.as_deref()
     }
 
     /// Returns the row of each exposure.

@@ -66,6 +66,8 @@ choice!(
     Fwhm = "fwhm",
     /// Exposure time and a header value.
     Header = "header",
+    /// The column `WEIGHT` of the list of offsets, as `muse_exp_weights` fills it.
+    Quality = "quality",
     /// The column of the tables.
     None = "none",
 );
@@ -388,7 +390,11 @@ pub(crate) fn specs(names: &[&str]) -> Vec<ParamSpec> {
         ),
         ("ld", "Loop distance of all techniques but nearest.", "1 to 16"),
         ("format", "Layout of the cube.", "Cube"),
-        ("weight", "Weights of exposures.", "exptime | fwhm | header | none"),
+        (
+            "weight",
+            "Weights of exposures.",
+            "exptime | fwhm | header | quality | none",
+        ),
         (
             "stacked",
             "Write a stacked image as well; not written by this backend.",

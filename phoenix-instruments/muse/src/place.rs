@@ -43,7 +43,7 @@ pub fn place<'a>(
             caveats.push(Caveat::Partial { reason });
         }
     }
-    let weights = weights(files, params, caveats)?;
+    let weights = weights(files, &applied, params, caveats)?;
     let mut exposures = Vec::with_capacity(files.len());
     for ((file, offset), weight) in files.iter().zip(&applied).zip(weights) {
         let [mut ra, mut dec] = file.pointing_deg()?;
@@ -66,6 +66,7 @@ pub fn place<'a>(
 
 fn weights(
     files: &[ExposureFile],
+    applied: &[Option<&Offset>],
     params: &CombineParams,
     caveats: &mut Vec<Caveat>,
 ) -> Result<Vec<Option<f32>>, RecipeError> {
@@ -94,6 +95,15 @@ fn weights(
             Ok(pairs
                 .map(|(time, f)| Some(weight::exposure_time_and_seeing(*time, first, *f, fwhm[0])))
                 .collect())
+        }
+        WeightChoice::Quality => {
+            let listed: Option<Vec<f64>> = applied.iter().map(|offset| offset.and_then(|row| row.weight)).collect();
+            let Some(listed) = listed.filter(|weights| weights.iter().all(|weight| *weight > 0.0)) else {
+                let reason = "the OFFSET_LIST does not weigh every exposure: weights are exposure times".to_owned();
+                caveats.push(Caveat::Partial { reason });
+                return Ok(plain());
+            };
+            Ok(listed.into_iter().map(|weight| Some(weight as f32)).collect())
         }
         WeightChoice::Header => files
             .iter()

@@ -1,5 +1,6 @@
 //! The two recipes, by ESO's names.
 
+use phoenix_core::caveat::Caveat;
 use phoenix_core::id::Tag;
 use phoenix_core::traits::{
     FrameReader, InputSet, InputSpec, Outcome, ProductSink, Recipe, RecipeError, RecipeSpec, ResourceModel, RunContext,
@@ -110,7 +111,9 @@ impl Recipe for ExpCombine {
 
     fn load(&self, inputs: &InputSet<'_>, reader: &dyn FrameReader) -> Result<Inputs, RecipeError> {
         let tables: Vec<_> = inputs.tagged("PIXTABLE_REDUCED").collect();
-        load::load(&tables, inputs, reader, true)
+        let mut inputs = load::load(&tables, inputs, reader, true)?;
+        leave_out(&mut inputs)?;
+        Ok(inputs)
     }
 
     fn run(
@@ -126,6 +129,26 @@ impl Recipe for ExpCombine {
         };
         combine::run(&inputs, params, flavour, out, ctx)
     }
+}
+
+/// Leaves out the exposures that the list of offsets says are not to be used.
+fn leave_out(inputs: &mut Inputs) -> Result<(), RecipeError> {
+    let Some(offsets) = &inputs.offsets else { return Ok(()) };
+    let opened = std::mem::take(&mut inputs.exposures);
+    for exposure in opened {
+        match offsets.refusal(exposure.identity()) {
+            Some(reason) => inputs.caveats.push(Caveat::InputLeftOut {
+                frame: exposure.frame.id.clone(),
+                reason: reason.to_owned(),
+            }),
+            None => inputs.exposures.push(exposure),
+        }
+    }
+    if inputs.exposures.is_empty() {
+        let reason = "the OFFSET_LIST leaves out every exposure".to_owned();
+        return Err(RecipeError::Inputs { reason });
+    }
+    Ok(())
 }
 
 /// Makes a cube from one pixel table.

@@ -8,6 +8,8 @@
 //!
 //! A template with more exposures than `max_combine` is split into parts of nearly equal size, in order of time, and
 //! each part becomes a cube of its own: leaving exposures out would waste data, and no exposure is combined twice.
+//!
+//! A selection that asks for stacks across blocks is a matter of `deep`.
 
 use std::collections::BTreeMap;
 
@@ -20,6 +22,7 @@ use phoenix_core::unit::Night;
 use phoenix_kit::closest::start;
 
 use crate::cascade;
+use crate::deep;
 use crate::kinds::{self, MODES, TableState};
 use crate::{COMBINE, MAKE_CUBE};
 
@@ -104,7 +107,7 @@ pub(crate) fn complete(
 }
 
 /// Why an exposure cannot be used at all, and whether something is lost by it.
-fn fault(member: &ClassifiedFrame) -> Option<(String, Severity)> {
+pub(crate) fn fault(member: &ClassifiedFrame) -> Option<(String, Severity)> {
     let header = &member.frame.header;
     let mode = header.str("INS.MODE").unwrap_or_default();
     if !mode.is_empty() && !MODES.contains(&mode) {
@@ -148,6 +151,9 @@ impl DatasetSelector for MuseSelector {
     }
 
     fn select(&self, frames: &[ClassifiedFrame], request: &Selection) -> Result<Selected, SelectError> {
+        if let Some(deep) = &request.deep {
+            return deep::select(frames, deep);
+        }
         let mut ordered: Vec<&ClassifiedFrame> = frames.iter().collect();
         ordered.sort_by(|a, b| stamp(&a.frame).cmp(&stamp(&b.frame)).then(a.frame.id.cmp(&b.frame.id)));
         let mut selected = Selected::default();
@@ -201,6 +207,21 @@ impl DatasetSelector for MuseSelector {
     }
 }
 
+/// Notes a frame that is no exposure.
+pub(crate) fn idle(member: &ClassifiedFrame) -> LeftOut {
+    let (reason, severity) = match member.category {
+        Category::RawCalib => (
+            format!(
+                "{} is a raw calibration: a stack across blocks works with masters",
+                member.tag
+            ),
+            Severity::Info,
+        ),
+        category => idle_reason(&member.tag, category),
+    };
+    LeftOut::new(member.frame.id.clone(), reason, severity)
+}
+
 fn idle_reason(tag: &Tag, category: Category) -> (String, Severity) {
     match category {
         Category::Master => (
@@ -217,7 +238,10 @@ fn idle_reason(tag: &Tag, category: Category) -> (String, Severity) {
 }
 
 /// Keeps one frame of each `DATE-OBS`: the reduced one, then the first by name.
-fn distinct(members: Vec<ClassifiedFrame>, leave: &mut impl FnMut(&FrameId, String, Severity)) -> Vec<ClassifiedFrame> {
+pub(crate) fn distinct(
+    members: Vec<ClassifiedFrame>,
+    leave: &mut impl FnMut(&FrameId, String, Severity),
+) -> Vec<ClassifiedFrame> {
     let mut kept: Vec<ClassifiedFrame> = Vec::new();
     let mut members = members;
     let is_raw = |member: &ClassifiedFrame| member.tag.as_str() != "PIXTABLE_REDUCED";

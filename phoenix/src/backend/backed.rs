@@ -8,7 +8,7 @@ use phoenix_core::dataset::Dataset;
 use phoenix_core::header::Header;
 use phoenix_core::id::{InstrumentId, Tag, TaskId};
 use phoenix_core::traits::{
-    AssociateError, Associator, DatasetSelector, DeliverySpec, Ingestor, Instrument, InstrumentTexts, QcScorer,
+    AssociateError, Associator, DatasetSelector, DeepSelector, DeliverySpec, Ingestor, Instrument, InstrumentTexts, QcScorer,
     RecipeDyn, RecipeSpec, RewriteError,
 };
 use phoenix_io::{EsorexError, EsorexRecipe, Installation};
@@ -157,6 +157,10 @@ impl Instrument for Backed {
 
     fn explain(&self, dataset: &Dataset, pool: &CalibPool<'_>) -> Option<Result<Vec<SlotExplained>, AssociateError>> {
         self.inner.explain(dataset, pool)
+    }
+
+    fn deep(&self) -> Option<&dyn DeepSelector> {
+        self.inner.deep()
     }
 
     fn rewritten(&self, texts: &InstrumentTexts) -> Result<Arc<dyn Instrument>, RewriteError> {

@@ -19,7 +19,8 @@ use crate::controls::Controls;
 /// Where a value without a key is looked for: programme run, then target.
 const KEYS: [&str; 3] = ["OBS.PROG.ID", "OBS.TARG.NAME", "OBJECT"];
 
-/// What a batch selects science by: `KEY=VALUE`, or a value alone, which names a programme run or a target.
+/// What a batch selects science by: `KEY=VALUE`, `KEY|KEY=VALUE` where any of the keys may hold it, or a value alone, which
+/// names a programme run or a target.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct BatchKey {
@@ -34,9 +35,27 @@ impl BatchKey {
             .any(|key| value_of(header, key).is_some_and(|value| value.eq_ignore_ascii_case(&self.value)))
     }
 
+    /// Returns the batch of a target by its name, as the block or the header calls it.
+    ///
+    /// # Errors
+    /// If the name is empty.
+    pub fn target(name: &str) -> Result<Self, SettingError> {
+        format!("OBS.TARG.NAME|OBJECT={name}").parse()
+    }
+
+    /// Returns the batch of a programme run.
+    ///
+    /// # Errors
+    /// If the name is empty.
+    pub fn run(id: &str) -> Result<Self, SettingError> {
+        format!("OBS.PROG.ID={id}").parse()
+    }
+
     fn keys(&self) -> impl Iterator<Item = &str> {
         let own = self.key.as_deref();
-        own.into_iter().chain(KEYS.into_iter().filter(move |_| own.is_none()))
+        own.into_iter()
+            .flat_map(|keys| keys.split('|'))
+            .chain(KEYS.into_iter().filter(move |_| own.is_none()))
     }
 
     /// Splits off the science that is not of the batch; calibrations serve every batch.
@@ -89,7 +108,13 @@ impl FromStr for BatchKey {
 
     fn from_str(text: &str) -> Result<Self, SettingError> {
         let (key, value) = match text.split_once('=') {
-            Some((key, value)) => (Some(Key::new(key.trim()).short().to_owned()), value),
+            Some((keys, value)) => {
+                let keys: Vec<String> = keys
+                    .split('|')
+                    .map(|key| Key::new(key.trim()).short().to_owned())
+                    .collect();
+                (Some(keys.join("|")), value)
+            }
             None => (None, text),
         };
         let value = value.trim();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+use phoenix_core::deep::DeepRequest;
 use phoenix_core::id::{Digest, InstrumentId, TaskId};
 use phoenix_core::traits::InstrumentTexts;
 use phoenix_core::unit::{Mjd, Night};
@@ -230,6 +231,9 @@ pub struct Settings {
     /// What a batch selects by that is no date.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<BatchKey>,
+    /// How exposures are put together across blocks, if they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deep: Option<DeepRequest>,
     /// How masters that are made anew are judged, and by what past.
     #[serde(default, skip_serializing_if = "Judgement::is_default")]
     pub judgement: Judgement,
@@ -266,6 +270,7 @@ impl Settings {
             overlays: Vec::new(),
             blocks: BlockPolicy::default(),
             batch: None,
+            deep: None,
             judgement: Judgement::default(),
             date: nights.last().span().1.to_iso(),
             params: BTreeMap::new(),
@@ -338,6 +343,13 @@ impl Settings {
     #[must_use]
     pub fn with_batch(mut self, batch: BatchKey) -> Self {
         self.batch = Some(batch);
+        self
+    }
+
+    /// Puts exposures together across blocks.
+    #[must_use]
+    pub fn with_deep(mut self, deep: DeepRequest) -> Self {
+        self.deep = Some(deep);
         self
     }
 

@@ -69,6 +69,18 @@ pub enum LineError {
         /// The values that science frames have instead.
         seen: String,
     },
+    /// The instrument does not put exposures of several blocks together: choose another.
+    #[error("{instrument} makes no stacks across observing blocks")]
+    NoDeep {
+        /// The instrument.
+        instrument: InstrumentId,
+    },
+    /// A limit of the grouping cannot be used: mend it.
+    #[error("exposures cannot be put together: {reason}")]
+    DeepLimit {
+        /// What is wrong.
+        reason: String,
+    },
     /// The frames cannot be planned, or the state of the jobs cannot be kept.
     #[error("the night cannot be worked")]
     Engine(#[from] EngineError),

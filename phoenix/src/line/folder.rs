@@ -56,6 +56,11 @@ impl RunFolder {
         self.work().join("blocks.json")
     }
 
+    /// Returns how exposures were put together across blocks.
+    pub fn deep(&self) -> PathBuf {
+        self.work().join("deep.json")
+    }
+
     /// Returns the folder of fetched frames.
     pub fn cache(&self) -> PathBuf {
         self.work().join("cache")

@@ -2,7 +2,7 @@
 //!
 //! `config` says what is asked for, `folder` where it lies, `run` is the `Line` itself; `plan`, `fetch`, `process`,
 //! `quality`, `review`, `convert`, `ingest` are the steps; `edits` changes headers before frames are named, `mode` says
-//! which frames a kind of batch works with, `batch` selects by what is no date, `ab` brings in association blocks,
+//! which frames a kind of batch works with, `batch` selects by what is no date, `deep` tells of stacks across blocks, `ab` brings in association blocks,
 //! `judge` sets masters beside stored scores, `past` is what limits are formed from, `costs` what recipes took; `redo`
 //! forgets results, `compare` sets two runs side by side; `report` and `summary` tell how it stands; `fault` keeps
 //! the failure of one job from the others; `resume` is what makes a second start safe; `campaign` works many nights.
@@ -18,6 +18,7 @@ mod compare;
 mod config;
 mod convert;
 mod costs;
+mod deep;
 mod edits;
 mod error;
 mod fault;
@@ -45,6 +46,7 @@ pub use compare::{Comparison, Difference, compare};
 pub use config::{Nights, Settings, Step};
 pub use convert::{Conversion, ConvertSource, convert_product, sdp_file};
 pub use costs::{RecipeCost, Taken};
+pub use deep::{DeepReport, DeepUpdate, GroupReport, MeasuredExposure};
 pub use error::LineError;
 pub use folder::RunFolder;
 pub use plan::{Planned, explain, plan};

@@ -8,6 +8,7 @@ use phoenix_archive::info::{NightInfo, night_info};
 use phoenix_archive::store::{Store, StoreOptions};
 use phoenix_core::association::SlotExplained;
 use phoenix_core::dataset::LeftOut;
+use phoenix_core::deep::{DeepGroups, DeepRequest};
 use phoenix_core::engine::{Engine, Forecast};
 use phoenix_core::frame::Frame;
 use phoenix_core::id::JobId;
@@ -39,6 +40,8 @@ pub struct Planned {
     pub block_changes: Vec<BlockChange>,
     /// The texts of the blocks that were taken, by job.
     pub block_texts: BTreeMap<JobId, String>,
+    /// How exposures are put together across blocks, if that was asked for.
+    pub deep: Option<DeepGroups>,
 }
 
 /// Plans a run. Reads the store, writes nothing: this is the dry run.
@@ -47,6 +50,9 @@ pub struct Planned {
 /// `Instrument`, `Store`, `Engine`, or `Stopped`.
 pub fn plan(registry: &Registry, settings: &Settings, controls: &Controls) -> Result<Planned, LineError> {
     let instrument = instrument(registry, settings)?;
+    if let Some(reason) = settings.deep.as_ref().and_then(DeepRequest::fault) {
+        return Err(LineError::DeepLimit { reason });
+    }
     let store = open_store(&settings.archive)?;
     let mut offered = candidates(&store, &instrument, settings, controls)?;
     let (fetched, unread) = ab::fetch(&store, settings, controls)?;
@@ -55,6 +61,15 @@ pub fn plan(registry: &Registry, settings: &Settings, controls: &Controls) -> Re
     }
     let engine = learned(&offered.engine, settings)?;
     let frames = std::mem::take(&mut offered.frames);
+    let deep = match &settings.deep {
+        Some(request) => Some(super::deep::groups(
+            &*instrument,
+            &offered.engine,
+            frames.clone(),
+            request,
+        )?),
+        None => None,
+    };
     let copies = if fetched.is_empty() { Vec::new() } else { frames.clone() };
     let mut plan = engine.plan(frames, &request(settings), &settings.label())?;
     let mut merged = ab::Merged {
@@ -87,6 +102,7 @@ pub fn plan(registry: &Registry, settings: &Settings, controls: &Controls) -> Re
         forecast,
         block_changes: merged.changes,
         block_texts: merged.texts,
+        deep,
     })
 }
 
@@ -108,7 +124,10 @@ pub fn explain(
 }
 
 fn request(settings: &Settings) -> Selection {
-    let request = Selection::new();
+    let mut request = Selection::new();
+    if let Some(deep) = &settings.deep {
+        request = request.with_deep(deep.clone());
+    }
     match settings.nights.single() {
         Some(night) => request.with_night(night),
         None => request,
@@ -296,8 +315,16 @@ pub(super) fn engine(instrument: &Arc<dyn Instrument>, settings: &Settings, cont
     if let Some(project) = &settings.project {
         engine = engine.with_rules(project.clone());
     }
+    let deep = settings.deep.as_ref().zip(instrument.deep());
+    let needed = deep
+        .map(|(request, selector)| selector.params(request))
+        .unwrap_or_default();
     for task in instrument.tasks() {
         let mut params = settings.params.get(&task).cloned().unwrap_or_default();
+        for (name, value) in needed.get(&task).into_iter().flatten() {
+            // What the caller sets wins.
+            params.entry(name.clone()).or_insert_with(|| value.clone());
+        }
         let has_numerics =
             (instrument.recipe(&task)).is_some_and(|recipe| recipe.default_params_dyn().get("numerics").is_some());
         if has_numerics {
@@ -327,6 +354,7 @@ impl Line {
     pub(super) fn keep_plan(&self, planned: &Planned) -> Result<(), LineError> {
         write_json(&self.folder.blocks(), &planned.blocks)?;
         write_json(&self.folder.forecast(), &planned.forecast)?;
+        super::deep::keep(&self.folder, planned)?;
         self.keep_blocks(planned)?;
         let text = planned.plan.to_json().map_err(|source| LineError::Document {
             path: self.folder.plan(),

@@ -58,6 +58,7 @@ pub(super) fn difference(kept: &Settings, wanted: &Settings) -> Option<String> {
         ("backend", words(&kept.backend), words(&wanted.backend)),
         ("project", words(&kept.project), words(&wanted.project)),
         ("batch", words(&kept.batch), words(&wanted.batch)),
+        ("grouping", words(&kept.deep), words(&wanted.deep)),
         (
             "source of association blocks",
             words(&kept.blocks),

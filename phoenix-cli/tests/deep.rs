@@ -1,0 +1,217 @@
+//! `phoenix deep` from a store to stacked cubes: two blocks in two nights, and what a second start and a new exposure change.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+mod sky;
+mod stage;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use phoenix::io::fits::FitsFile;
+use serde_json::Value;
+use sky::{Shot, lay_down};
+use stage::{End, Stage, job, names};
+
+/// Two blocks of the target in two nights: six exposures, one of them in bad seeing, one behind clouds.
+fn shots() -> Vec<Shot> {
+    let good = Shot::of("SIM-DEEP", 1001);
+    let second = Shot {
+        block: 1002,
+        night: 3,
+        ..good.clone()
+    };
+    let mut shots = vec![
+        good.at(0).seen(0.70, 1.0),
+        good.at(1).seen(0.74, 0.97),
+        good.at(2).seen(1.40, 1.0),
+        second.at(0).seen(0.78, 0.95),
+        second.at(1).seen(0.72, 0.30),
+        second.at(2).seen(0.66, 0.98),
+    ];
+    // Another target and another mode: each a product of its own.
+    shots.push(Shot {
+        east_arcsec: 600.0,
+        ..Shot::of("SIM-OTHER", 1003).at(8)
+    });
+    shots.push(Shot {
+        mode: "WFM-AO-N",
+        ..Shot::of("SIM-DEEP", 1004).at(5)
+    });
+    shots.push(Shot::of("SIM-DEEP", 1005).at(6).graded("C"));
+    shots
+}
+
+fn words<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    let mut words = vec![
+        "deep",
+        "--target",
+        "SIM-DEEP",
+        "--archive",
+        "store",
+        "--deliver-to",
+        "delivered",
+    ];
+    words.extend(["--review", "none", "--threads", "2", "--out", "run"]);
+    words.extend(more);
+    words
+}
+
+/// Runs the command at a date after all exposures.
+fn deep(stage: &Stage, more: &[&str]) -> End {
+    let mut command = stage.command(&words(more));
+    command.env("SOURCE_DATE_EPOCH", "1470000000");
+    command.output().expect("the command runs").into()
+}
+
+/// Attempts and products of each job.
+fn work(document: &Value) -> BTreeMap<String, (u64, String)> {
+    let jobs = document["jobs"].as_array().expect("jobs");
+    let of = |job: &Value| {
+        let attempts = job["attempts"].as_u64().expect("a count");
+        (
+            job["job"].as_str().expect("a name").to_owned(),
+            (attempts, job["products"].to_string()),
+        )
+    };
+    jobs.iter().map(of).collect()
+}
+
+fn group<'a>(document: &'a Value, part: &str) -> &'a Value {
+    let groups = document["groups"].as_array().expect("groups");
+    let is_it = |group: &&Value| group["dataset"].as_str().is_some_and(|name| name.contains(part));
+    groups
+        .iter()
+        .find(is_it)
+        .unwrap_or_else(|| panic!("no group {part} in {document:#}"))
+}
+
+#[test]
+fn two_blocks_become_a_deep_cube_and_nothing_is_done_twice() {
+    let stage = Stage::empty();
+    lay_down(&shots(), &stage.store());
+    let told = deep(&stage, &["--explain"]);
+    assert_eq!(told.code, Some(0), "{}", told.err);
+    insta::assert_snapshot!(told.out);
+    assert!(!stage.path().join("run").exists());
+
+    let first = deep(&stage, &["--json"]).json_with(0);
+    let cube = job(&first, "_dpc:muse_exp_combine");
+    assert_eq!(cube["stage"], "ingested", "{cube:#}");
+    let stack = group(&first["deep"], "_dpc");
+    let left_out: Vec<&str> = (stack["measured"].as_array().expect("rows").iter())
+        .filter_map(|row| row["left_out"].as_str())
+        .collect();
+    assert_eq!(left_out.len(), 2, "{stack:#}");
+    assert!(
+        left_out[0].contains("seeing is") && left_out[1].contains("transparency is"),
+        "{left_out:?}"
+    );
+    check_cube(cube, 4);
+    let delivered = names(&stage.path().join("delivered"));
+    let count = |code: &str| delivered.iter().filter(|name| name.contains(code)).count();
+    assert_eq!(
+        (count("MU_SCBD_"), count("MU_SIMD_"), count("MU_SCBS_")),
+        (3, 1, 3),
+        "{delivered:#?}"
+    );
+
+    let again = deep(&stage, &["--json"]).json_with(0);
+    assert_eq!(work(&again), work(&first));
+    assert_eq!(group(&again["deep"], "_dpc")["update"], "unchanged");
+}
+
+/// Opens the product: as many exposures as stayed, with their weights and times.
+fn check_cube(job: &Value, n: i64) {
+    let products = job["products"].as_array().expect("products");
+    let cube = products
+        .iter()
+        .find(|product| product["tag"] == "DATACUBE_FINAL")
+        .expect("a cube");
+    let file = FitsFile::open(Path::new(cube["location"].as_str().expect("a place"))).expect("opens");
+    let header = &file.hdus()[0].header;
+    assert_eq!(header.i64("PRO.DATANCOM").expect("a count"), n);
+    assert_eq!(header.i64("PHX.NOB").expect("a count"), 2);
+    assert!((header.f64("EXPTIME").expect("a time") - 900.0 * n as f64).abs() < 1e-6);
+    let data = file.find("DATA").expect("data");
+    let pixels = file.image(data.index).expect("an image").pixels.to_f32();
+    assert!(pixels.iter().filter(|value| value.is_finite()).count() > pixels.len() / 2);
+}
+
+#[test]
+fn a_new_exposure_begins_the_deep_cube_anew_and_leaves_everything_else() {
+    let stage = Stage::empty();
+    let good = Shot::of("SIM-DEEP", 1001);
+    let second = Shot {
+        block: 1002,
+        night: 3,
+        ..good.clone()
+    };
+    let other_mode = Shot {
+        mode: "WFM-AO-N",
+        ..Shot::of("SIM-DEEP", 1004).at(5)
+    };
+    let mut shots = vec![good.at(0), good.at(1), second.at(0), other_mode];
+    lay_down(&shots, &stage.store());
+    let first = deep(&stage, &["--json"]).json_with(0);
+
+    // An exposure that is not taken changes nothing.
+    shots.push(Shot::of("SIM-DEEP", 1005).at(7).graded("X"));
+    lay_down(&shots, &stage.store());
+    let same = deep(&stage, &["--json"]).json_with(0);
+    assert_eq!(work(&same), work(&first));
+    assert_eq!(same["deep"]["left_out"].as_array().map(Vec::len), Some(1));
+
+    shots.push(second.at(1));
+    lay_down(&shots, &stage.store());
+    let told = deep(&stage, &["--explain", "--json"]).json_with(0);
+    let update = group(&told, "_dpc");
+    assert_eq!(update["update"], "restart");
+    let because = update["because"].as_str().expect("a reason");
+    assert!(because.contains("of 2 blocks"), "{because}");
+    let why = told["groups"][0]["update_because"].as_str().expect("a reason");
+    assert!(
+        why.starts_with("1 exposure more (MUSE.2016-05-05T00:30:00.000): the rejection of cosmic rays"),
+        "{why}"
+    );
+    assert!(why.ends_with("images of the 3 known ones are kept"), "{why}");
+    assert_eq!(group(&told, "_pst")["update"], "unchanged");
+
+    let next = deep(&stage, &["--json"]).json_with(0);
+    let (before, after) = (work(&first), work(&next));
+    for (job, done) in &before {
+        let is_redone = ["_aln:", "_wgt:", "_dpc:"].iter().any(|part| job.contains(part));
+        assert_eq!(after[job] != *done, is_redone, "{job}");
+    }
+    assert_eq!(after.len(), before.len() + 1);
+    let delivered = names(&stage.path().join("delivered"));
+    for depth in ["_WFM-NOAO-N_3_OBJ.fits", "_WFM-NOAO-N_4_OBJ.fits"] {
+        let is_it = |name: &&String| name.contains("MU_SCBD_") && name.ends_with(depth);
+        assert_eq!(delivered.iter().filter(is_it).count(), 1, "{delivered:#?}");
+    }
+}
+
+#[test]
+fn what_cannot_be_asked_for_is_told_before_anything_is_done() {
+    let stage = Stage::empty();
+    lay_down(&[Shot::of("SIM-DEEP", 1001)], &stage.store());
+    let refused = |more: &[&str], part: &str| {
+        let end = deep(&stage, more);
+        assert_eq!(end.code, Some(2), "{}", end.err);
+        assert!(end.err.contains(part), "{}", end.err);
+        assert!(!stage.path().join("run").exists());
+    };
+    refused(
+        &["--max-separation", "0"],
+        "the largest separation is 0, not a positive number of arcsec",
+    );
+    refused(&["--run", "097.B-0001(A)"], "cannot be used with");
+    refused(&["--instrument", "UVES"], "");
+    let lone = stage.phoenix(&["deep", "--target", "NOWHERE", "--archive", "store"]);
+    assert_eq!(lone.code, Some(2));
+    assert!(
+        lone.err.contains("no science frame of MUSE is of batch") && lone.err.contains("SIM-DEEP"),
+        "{}",
+        lone.err
+    );
+}

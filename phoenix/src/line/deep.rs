@@ -1,0 +1,354 @@
+//! Stacks across blocks, nights and runs: how exposures were put together, what was measured, what a new exposure changes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use phoenix_core::dataset::LeftOut;
+use phoenix_core::deep::{DeepGroup, DeepGroups, DeepRequest};
+use phoenix_core::engine::Engine;
+use phoenix_core::frame::{ClassifiedFrame, Frame, FrameRef};
+use phoenix_core::id::{DatasetId, FrameId, JobId};
+use phoenix_core::plan::{InputSource, Plan, PlannedJob};
+use phoenix_core::product::{ColumnData, Table};
+use phoenix_core::traits::{FrameReader, Instrument, JobRecord, JobStore, SelectError, Stage};
+use phoenix_io::{FitsReader, SqliteState};
+use serde::{Deserialize, Serialize};
+
+use super::folder::{read_json, write_json};
+use super::{LineError, Planned, RunFolder, Settings};
+
+/// The kind of product that carries measured quality.
+const LIST: &str = "OFFSET_LIST";
+
+/// What becomes of a product that was made before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "update", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum DeepUpdate {
+    /// It was not made before.
+    New,
+    /// It was made from the same exposures in the same way; it stays unless the content of a file has changed.
+    Unchanged,
+    /// It is begun anew.
+    Restart {
+        /// Why it cannot be continued, in plain words.
+        #[serde(rename = "update_because")]
+        because: String,
+    },
+}
+
+/// What was measured of one exposure.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct MeasuredExposure {
+    /// The first 23 characters of `DATE-OBS`.
+    pub date_obs: String,
+    /// Weight, 1 in the median; 0 if it is left out.
+    pub weight: f64,
+    /// Seeing.
+    pub fwhm_arcsec: Option<f64>,
+    /// Noise of a pixel of the sky in the white image.
+    pub noise: Option<f64>,
+    /// Share of the light that came through, 1 in the median.
+    pub transparency: Option<f64>,
+    /// Why it is left out of the product.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<String>,
+}
+
+/// A group, and how its product stands.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct GroupReport {
+    /// The group.
+    #[serde(flatten)]
+    pub group: DeepGroup,
+    /// What this plan changes.
+    #[serde(flatten)]
+    pub update: DeepUpdate,
+    /// What was measured; empty before it was.
+    pub measured: Vec<MeasuredExposure>,
+}
+
+/// How exposures were put together.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct DeepReport {
+    /// What was asked for.
+    pub batch: String,
+    /// How they were to be put together.
+    pub request: DeepRequest,
+    /// The groups.
+    pub groups: Vec<GroupReport>,
+    /// Exposures of the batch that are in no group, with the reason.
+    pub left_out: Vec<LeftOut>,
+}
+
+impl DeepReport {
+    /// Tells how a plan puts exposures together; `None` if it is no stack across blocks.
+    ///
+    /// # Errors
+    /// If the folder holds a run whose plan or state cannot be read.
+    pub fn of_plan(settings: &Settings, planned: &Planned, folder: &RunFolder) -> Result<Option<Self>, LineError> {
+        let (Some(request), Some(groups)) = (&settings.deep, &planned.deep) else {
+            return Ok(None);
+        };
+        let kept = Kept {
+            groups: groups.clone(),
+            updates: updates(groups, &planned.plan, folder)?,
+        };
+        Self::of(settings, request, kept, &planned.plan, folder).map(Some)
+    }
+
+    /// Tells how the run in a folder put exposures together; `None` if it is no stack across blocks.
+    ///
+    /// # Errors
+    /// If settings, plan or state cannot be read.
+    pub fn of_run(folder: &RunFolder) -> Result<Option<Self>, LineError> {
+        let settings = super::resume::settings_of(folder)?;
+        let Some(request) = settings.deep.as_ref().filter(|_| folder.deep().is_file()) else {
+            return Ok(None);
+        };
+        let (kept, plan): (Kept, Plan) = (read_json(&folder.deep())?, read_json(&folder.plan())?);
+        Self::of(&settings, request, kept, &plan, folder).map(Some)
+    }
+
+    fn of(
+        settings: &Settings,
+        request: &DeepRequest,
+        kept: Kept,
+        plan: &Plan,
+        folder: &RunFolder,
+    ) -> Result<Self, LineError> {
+        let state = folder.state();
+        let state = if state.is_file() {
+            Some(SqliteState::open_existing(state)?)
+        } else {
+            None
+        };
+        let mut groups = Vec::new();
+        for group in kept.groups.groups {
+            let update = kept.updates.get(&group.dataset).cloned().unwrap_or(DeepUpdate::New);
+            // What was measured for another set of exposures says nothing of this one.
+            let measured = match (&state, product_job(plan, &group.dataset), &update) {
+                (Some(state), Some(job), DeepUpdate::Unchanged) => measured(state, job)?,
+                (Some(state), Some(job), _) if folder.deep().is_file() => {
+                    let known: BTreeSet<&str> = group.exposures.iter().map(|e| e.date_obs.as_str()).collect();
+                    let found = measured(state, job)?;
+                    let is_same =
+                        found.len() == known.len() && found.iter().all(|m| known.contains(m.date_obs.as_str()));
+                    if is_same { found } else { Vec::new() }
+                }
+                _ => Vec::new(),
+            };
+            groups.push(GroupReport {
+                group,
+                update,
+                measured,
+            });
+        }
+        Ok(Self {
+            batch: settings.label(),
+            request: request.clone(),
+            groups,
+            left_out: kept.groups.left_out,
+        })
+    }
+}
+
+/// What a run folder keeps of the grouping.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Kept {
+    groups: DeepGroups,
+    updates: BTreeMap<DatasetId, DeepUpdate>,
+}
+
+/// Keeps the grouping beside the plan; called before the plan of an earlier start is replaced.
+pub(super) fn keep(folder: &RunFolder, planned: &Planned) -> Result<(), LineError> {
+    let Some(groups) = &planned.deep else { return Ok(()) };
+    let kept = Kept {
+        groups: groups.clone(),
+        updates: updates(groups, &planned.plan, folder)?,
+    };
+    write_json(&folder.deep(), &kept)
+}
+
+/// Groups frames as the plan does; a frame that cannot be grouped is left out with the reason.
+pub(super) fn groups(
+    instrument: &dyn Instrument,
+    engine: &Engine,
+    frames: Vec<Frame>,
+    request: &DeepRequest,
+) -> Result<DeepGroups, LineError> {
+    let Some(selector) = instrument.deep() else {
+        return Err(LineError::NoDeep {
+            instrument: instrument.id(),
+        });
+    };
+    let (mut classified, _) = engine.classify(frames)?;
+    let mut lost = Vec::new();
+    loop {
+        match selector.groups(&classified, request) {
+            Ok(mut groups) => {
+                groups.left_out.extend(lost);
+                groups.left_out.sort();
+                return Ok(groups);
+            }
+            Err(error) => {
+                let reason = error.to_string();
+                let (SelectError::MissingKeyword { frame, .. }
+                | SelectError::Ambiguous { frame, .. }
+                | SelectError::Rejected { frame, .. }) = error
+                else {
+                    return Err(LineError::Engine(error.into()));
+                };
+                let before = classified.len();
+                classified.retain(|member: &ClassifiedFrame| member.frame.id != frame);
+                if classified.len() == before {
+                    return Err(LineError::Engine(SelectError::Rejected { frame, reason }.into()));
+                }
+                lost.push(LeftOut::error(frame, reason));
+            }
+        }
+    }
+}
+
+/// Returns the job that makes a group's product.
+fn product_job<'p>(plan: &'p Plan, dataset: &DatasetId) -> Option<&'p PlannedJob> {
+    plan.jobs.iter().find(|job| job.dataset == *dataset)
+}
+
+fn frames_of(job: &PlannedJob) -> BTreeSet<&FrameId> {
+    let frames = job.inputs.iter().filter_map(|input| match input {
+        InputSource::Frame { frame } => Some(&frame.id),
+        InputSource::Job { .. } => None,
+    });
+    frames.collect()
+}
+
+/// Tells for each group what the new plan changes against the run in the folder.
+fn updates(groups: &DeepGroups, plan: &Plan, folder: &RunFolder) -> Result<BTreeMap<DatasetId, DeepUpdate>, LineError> {
+    let earlier: Option<Plan> = if folder.plan().is_file() && folder.state().is_file() {
+        Some(read_json(&folder.plan())?)
+    } else {
+        None
+    };
+    let Some(earlier) = earlier else {
+        return Ok(groups
+            .groups
+            .iter()
+            .map(|group| (group.dataset.clone(), DeepUpdate::New))
+            .collect());
+    };
+    let state = SqliteState::open_existing(folder.state())?;
+    let mut updates = BTreeMap::new();
+    for group in &groups.groups {
+        let Some(job) = product_job(plan, &group.dataset) else {
+            continue;
+        };
+        let update = match predecessor(&earlier, job) {
+            None => DeepUpdate::New,
+            Some(before) if !is_made(&state, &before.id)? => DeepUpdate::New,
+            Some(before) => compared(before, job, group),
+        };
+        updates.insert(group.dataset.clone(), update);
+    }
+    Ok(updates)
+}
+
+/// Returns the job that made this product before: of the same name, else the one that shares most exposures.
+fn predecessor<'p>(earlier: &'p Plan, job: &PlannedJob) -> Option<&'p PlannedJob> {
+    if let Some(same) = earlier.job(&job.id) {
+        return Some(same);
+    }
+    let ours = frames_of(job);
+    let shared = |other: &&PlannedJob| frames_of(other).intersection(&ours).count();
+    let best = earlier
+        .jobs
+        .iter()
+        .filter(|other| other.task == job.task)
+        .max_by_key(shared)?;
+    (shared(&best) > 0).then_some(best)
+}
+
+fn is_made(state: &SqliteState, job: &JobId) -> Result<bool, LineError> {
+    let record: Option<JobRecord> = state.get(job)?;
+    Ok(record.is_some_and(|record| record.stage >= Stage::Processed))
+}
+
+fn compared(before: &PlannedJob, job: &PlannedJob, group: &DeepGroup) -> DeepUpdate {
+    let (old, new) = (frames_of(before), frames_of(job));
+    if phoenix_core::engine::same_work(before, job) {
+        return DeepUpdate::Unchanged;
+    }
+    let listed = |ids: Vec<&&FrameId>| ids.into_iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let (added, gone): (Vec<_>, Vec<_>) = (new.difference(&old).collect(), old.difference(&new).collect());
+    let mut changes = Vec::new();
+    if !added.is_empty() {
+        changes.push(format!("{} more ({})", counted(added.len(), "exposure"), listed(added)));
+    }
+    if !gone.is_empty() {
+        changes.push(format!("{} fewer ({})", counted(gone.len(), "exposure"), listed(gone)));
+    }
+    if changes.is_empty() {
+        changes.push("other parameters or calibrations".to_owned());
+    }
+    let known = new.intersection(&old).count();
+    let because = format!(
+        "{}: the rejection of cosmic rays looks at all exposures of a voxel, and offsets, flux scales and weights are solved \
+         over all exposures, so the sums made before are not those of {} exposures; images of the {known} known ones are kept",
+        changes.join(", "),
+        group.exposures.len()
+    );
+    DeepUpdate::Restart { because }
+}
+
+fn counted(n: usize, thing: &str) -> String {
+    format!("{n} {thing}{}", if n == 1 { "" } else { "s" })
+}
+
+/// Reads what was measured for a product: the list that its job takes.
+fn measured(state: &SqliteState, job: &PlannedJob) -> Result<Vec<MeasuredExposure>, LineError> {
+    let maker = job.inputs.iter().find_map(|input| match input {
+        InputSource::Job { job, tag } if tag.as_str() == LIST => Some(job),
+        _ => None,
+    });
+    let Some(maker) = maker else { return Ok(Vec::new()) };
+    let record = state.get(maker)?.filter(|record| record.stage >= Stage::Processed);
+    let product = record.and_then(|record| record.products.into_iter().find(|product| product.tag.as_str() == LIST));
+    let Some(product) = product else { return Ok(Vec::new()) };
+    let frame = FrameRef {
+        id: product.name.as_str().into(),
+        tag: product.tag.clone(),
+        location: product.location.clone(),
+        size_bytes: None,
+        digest: None,
+    };
+    // A list that is gone or of another kind was not measured by us; the product's own header tells of it.
+    Ok(FitsReader::new()
+        .table(&frame, 1)
+        .ok()
+        .as_ref()
+        .and_then(rows)
+        .unwrap_or_default())
+}
+
+fn rows(table: &Table) -> Option<Vec<MeasuredExposure>> {
+    let texts = |name: &str| match &table.column(name)?.data {
+        ColumnData::Text(texts) => Some(texts.clone()),
+        _ => None,
+    };
+    let reals = |name: &str| table.column(name)?.data.to_f64();
+    let finite = |values: &[f64], n: usize| values.get(n).copied().filter(|value| value.is_finite());
+    let (dates, reasons) = (texts("DATE_OBS")?, texts("REASON")?);
+    let (weights, used) = (reals("WEIGHT")?, reals("USED")?);
+    let (fwhm, noise, transparency) = (reals("FWHM")?, reals("NOISE")?, reals("TRANSPARENCY")?);
+    let row = |(n, date_obs): (usize, String)| MeasuredExposure {
+        date_obs,
+        weight: finite(&weights, n).unwrap_or(0.0),
+        fwhm_arcsec: finite(&fwhm, n),
+        noise: finite(&noise, n),
+        transparency: finite(&transparency, n),
+        left_out: reasons.get(n).cloned().filter(|_| used.get(n) == Some(&0.0)),
+    };
+    Some(dates.into_iter().enumerate().map(row).collect())
+}
