@@ -25,7 +25,7 @@ use crate::{expmap, fault, headers, offsets, quality};
 /// Least memory for windows: small inputs fit whole.
 const LEAST_WINDOW_BYTES: u64 = 40 << 20;
 /// Most memory for windows: larger ones are no faster.
-const MOST_WINDOW_BYTES: u64 = 280 << 20;
+const MOST_WINDOW_BYTES: u64 = 256 << 20;
 /// Bytes of one row in the files.
 const ROW_BYTES: u64 = 28;
 
@@ -359,6 +359,6 @@ fn most_sources(grid: &CubeGrid) -> usize {
 
 /// Memory for windows: grows with the input, within the budget. The rest of a budget is for images, index and buffers.
 fn window_bytes(n_rows: u64, budget: u64) -> usize {
-    let wanted = (n_rows * ROW_BYTES * 2 / 5).clamp(LEAST_WINDOW_BYTES, MOST_WINDOW_BYTES);
+    let wanted = (n_rows * ROW_BYTES / 7).clamp(LEAST_WINDOW_BYTES, MOST_WINDOW_BYTES);
     usize::try_from(wanted.min(budget / 4 * 3)).unwrap_or(usize::MAX)
 }

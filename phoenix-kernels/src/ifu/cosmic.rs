@@ -16,7 +16,12 @@ use super::screen::{Screen, TILE, Tile};
 use crate::math::Numerics;
 use crate::stat;
 use multiversion::multiversion;
+use rayon::prelude::*;
 use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Planes that are tested at once: what the screen knows of them is to stay in the second-level cache.
+const MOST_PLANES: usize = 64;
 
 /// Which statistics set the limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -125,35 +130,45 @@ impl Around {
 }
 
 impl CosmicTest {
-    /// Flags the rows of `planes`.
-    pub(super) fn run(&self, cells: &mut Cells, planes: &Range<usize>, work: &mut CosmicWork) {
-        work.flagged.clear();
+    /// Flags the rows of `planes`; each of `works` is one thread's.
+    pub(super) fn run(&self, cells: &mut Cells, planes: &Range<usize>, works: &mut [CosmicWork]) {
         let [nx, ny] = cells.size.map(tiles);
-        let mut screen = std::mem::take(&mut work.screen);
         let mut kinds: Vec<Neighbourhood> = self.directions.iter().flatten().map(|bits| self.kind(*bits)).collect();
         kinds.sort_unstable();
         kinds.dedup();
-        for i in nx {
-            for j in ny.clone() {
-                let tile = Tile {
-                    i: i.clone(),
-                    j,
-                    planes,
-                    kinds: &kinds,
-                    sigma: self.options.sigma,
-                };
-                if self.options.kind == CosmicKind::Median {
-                    screen.run(cells, &tile);
-                }
-                for i in tile.i.clone() {
-                    for j in tile.j.clone() {
-                        test_column(self, cells, [i, j], &tile, &screen, work);
+        let depths = planes.clone().step_by(MOST_PLANES);
+        let blocks: Vec<(Range<usize>, Range<usize>)> = depths
+            .map(|first| first..(first + MOST_PLANES).min(planes.end))
+            .flat_map(|planes| nx.clone().map(move |i| (planes.clone(), i)))
+            .collect();
+        // What is flagged does not depend on who flags it.
+        let next = AtomicUsize::new(0);
+        let tested: &Cells = cells;
+        works.par_iter_mut().with_max_len(1).for_each(|work| {
+            work.flagged.clear();
+            let mut screen = std::mem::take(&mut work.screen);
+            while let Some((planes, i)) = blocks.get(next.fetch_add(1, Ordering::Relaxed)) {
+                for j in ny.clone() {
+                    let tile = Tile {
+                        i: i.clone(),
+                        j,
+                        planes,
+                        kinds: &kinds,
+                        sigma: self.options.sigma,
+                    };
+                    if self.options.kind == CosmicKind::Median {
+                        screen.run(tested, &tile);
+                    }
+                    for i in tile.i.clone() {
+                        for j in tile.j.clone() {
+                            test_column(self, tested, [i, j], &tile, &screen, work);
+                        }
                     }
                 }
             }
-        }
-        work.screen = screen;
-        for row in &work.flagged {
+            work.screen = screen;
+        });
+        for row in works.iter().flat_map(|work| &work.flagged) {
             cells.bits[*row as usize] |= REJECTED;
         }
     }

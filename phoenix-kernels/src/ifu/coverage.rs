@@ -107,8 +107,15 @@ impl Stack<'_> {
                 stat,
                 ..
             } = work;
-            self.gather_request::<M>()
-                .gather(self.exposures, &units, run, run, hooks, gather, cells)?;
+            self.gather_request::<M>().gather(
+                self.exposures,
+                &units,
+                run,
+                run,
+                hooks,
+                std::slice::from_mut(gather),
+                cells,
+            )?;
             data.resize(run.len() * nx * ny, 0.0);
             stat.resize(run.len() * nx * ny, 0.0);
             let mut tile = TileMut {

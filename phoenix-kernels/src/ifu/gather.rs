@@ -1,8 +1,8 @@
 //! The rows of a wavelength window, sorted into its cells.
 //!
-//! Runs of rows are read, placed and given the number of their cell; one stable counting sort then brings them into
-//! the order of cells. Within a cell rows keep the order exposure, row. One window is one thread's work, in buffers
-//! that are used again for the next.
+//! Runs of rows are read, placed and given the number of their cell, each thread one part of them; one stable counting
+//! sort then brings them into the order of cells. Within a cell rows keep the order exposure, row. Buffers are used again
+//! for the next window.
 
 // The macro that compiles a function for several instruction sets calls its variants after asking the processor.
 // Conditions are joined without branches, so that they become vector code.
@@ -18,10 +18,12 @@ use super::exposure::{Exposure, SliceDirection};
 use super::index::{BlockIndex, PlaneIndex};
 use super::pixtable::{Columns, PixelRows, RowBuffers};
 use super::position::{Locator, Placer};
-use super::slab::RowId;
+pub use super::slab::RowId;
+use super::sort::sort;
 use crate::math::{Math, Numerics};
 use crate::{Hooks, KernelError};
 use multiversion::multiversion;
+use rayon::prelude::*;
 use std::ops::Range;
 
 /// The row may be resampled.
@@ -124,20 +126,20 @@ pub struct GatherRequest<M> {
 
 /// Rows of a window in the order in which they were read.
 #[derive(Debug, Default)]
-struct Rows {
+pub(super) struct Rows {
     n: usize,
-    x: Vec<f32>,
-    y: Vec<f32>,
-    lambda: Vec<f32>,
-    data: Vec<f32>,
-    stat: Vec<f32>,
+    pub(super) x: Vec<f32>,
+    pub(super) y: Vec<f32>,
+    pub(super) lambda: Vec<f32>,
+    pub(super) data: Vec<f32>,
+    pub(super) stat: Vec<f32>,
     /// Filled only where an exposure has a weight column.
-    weight: Vec<f32>,
-    bits: Vec<u8>,
+    pub(super) weight: Vec<f32>,
+    pub(super) bits: Vec<u8>,
     /// Filled only where asked for.
-    ids: Vec<RowId>,
+    pub(super) ids: Vec<RowId>,
     /// Number of the cell; that behind the last for a row which is left out.
-    key: Vec<u32>,
+    pub(super) key: Vec<u32>,
 }
 
 impl Rows {
@@ -171,9 +173,11 @@ pub struct GatherWork {
     /// Planes of the rows that were kept.
     kept_planes: Vec<i32>,
     cells: [Vec<i32>; 2],
-    rows: Rows,
+    pub(super) rows: Rows,
     /// End of the rows that share one weight, and that weight; `None` where each row has its own.
-    segments: Vec<(usize, Option<f32>)>,
+    pub(super) segments: Vec<(usize, Option<f32>)>,
+    /// Number of rows of each cell, then the place of the next.
+    pub(super) counts: Vec<u32>,
 }
 
 impl<M: Math> GatherRequest<M> {
@@ -197,13 +201,13 @@ impl<M: Math> GatherRequest<M> {
         index.iter().map(of).collect()
     }
 
-    /// Reads the rows of a window and sorts them into cells.
+    /// Reads the rows of a window and sorts them into cells; each of `works` is one thread's.
     ///
     /// # Numerics
     /// `counted` are the planes whose dropped rows are counted, so that overlapping windows count each row once.
     /// # Errors
     /// `Stopped`, `Read`, `Shape`.
-    #[expect(clippy::too_many_arguments, reason = "inputs, ranges and the buffers of the thread")]
+    #[expect(clippy::too_many_arguments, reason = "inputs, ranges and the buffers of the threads")]
     pub fn gather(
         &self,
         exposures: &[Exposure<'_>],
@@ -211,19 +215,43 @@ impl<M: Math> GatherRequest<M> {
         window: &Range<usize>,
         counted: &Range<usize>,
         hooks: &Hooks<'_>,
-        work: &mut GatherWork,
+        works: &mut [GatherWork],
         cells: &mut Cells,
+    ) -> Result<GatherCounts, KernelError> {
+        cells.size = [self.naxis[0], self.naxis[1]];
+        cells.width = window.len();
+        let shares = shares(units, works.len());
+        let found: Vec<GatherCounts> = (works.par_iter_mut().with_max_len(1).zip(shares))
+            .map(|(work, units)| self.collect(exposures, units, window, counted, hooks, work))
+            .collect::<Result<_, KernelError>>()?;
+        sort(works, self.naxis[0] * self.naxis[1] * window.len(), cells);
+        let mut counts = GatherCounts::default();
+        for part in found {
+            counts.not_finite += part.not_finite;
+            counts.outside += part.outside;
+            counts.saturated += part.saturated;
+        }
+        Ok(counts)
+    }
+
+    /// Reads one thread's share of the rows and counts them by cell.
+    fn collect(
+        &self,
+        exposures: &[Exposure<'_>],
+        units: &[(usize, Range<u64>)],
+        window: &Range<usize>,
+        counted: &Range<usize>,
+        hooks: &Hooks<'_>,
+        work: &mut GatherWork,
     ) -> Result<GatherCounts, KernelError> {
         let mut counts = GatherCounts::default();
         let n_cells = self.naxis[0] * self.naxis[1] * window.len();
-        cells.size = [self.naxis[0], self.naxis[1]];
-        cells.width = window.len();
-        // One more cell, behind the others, takes the rows that are left out.
-        cells.offsets.clear();
-        cells.offsets.resize(n_cells + 2, 0);
         work.rows.n = 0;
         work.rows.ids.clear();
         work.segments.clear();
+        // One more cell, behind the others, takes the rows that are left out.
+        work.counts.clear();
+        work.counts.resize(n_cells + 1, 0);
         for (n, rows) in units {
             hooks.check()?;
             self.unit(exposures, *n, rows.clone(), window, work)?;
@@ -252,9 +280,8 @@ impl<M: Math> GatherRequest<M> {
             counts.not_finite += u64::from(not_finite);
             counts.outside += u64::from(outside);
             counts.saturated += saturated(&rows.bits[part.clone()], &work.kept_planes, &request);
-            let offsets = &mut cells.offsets[1..];
             for key in &rows.key[part] {
-                offsets[*key as usize] += 1;
+                work.counts[*key as usize] += 1;
             }
             let exposure = &exposures[*n];
             let own = exposure.weight.is_none() && exposure.rows.has_weight();
@@ -265,7 +292,6 @@ impl<M: Math> GatherRequest<M> {
             };
             work.segments.push((rows.n, weight));
         }
-        scatter(&work.rows, &work.segments, cells);
         Ok(counts)
     }
 
@@ -348,6 +374,22 @@ impl<M: Math> GatherRequest<M> {
         self.locator.cells(x, y, i, j);
         Ok(())
     }
+}
+
+/// Cuts runs of rows into `n` parts of about the same number of rows, in order.
+fn shares(units: &[(usize, Range<u64>)], n: usize) -> Vec<&[(usize, Range<u64>)]> {
+    let all: u64 = units.iter().map(|(_, rows)| rows.end - rows.start).sum();
+    let (mut taken, mut first) = (0, 0);
+    (1..=n as u64)
+        .map(|part| {
+            let start = first;
+            while first < units.len() && (part == n as u64 || taken < all * part / n as u64) {
+                taken += units[first].1.end - units[first].1.start;
+                first += 1;
+            }
+            &units[start..first]
+        })
+        .collect()
 }
 
 /// Lists the runs of rows that touch `window`, in order of exposure and row.
@@ -473,91 +515,4 @@ fn keys(request: &KeyRequest, place: &Placement<'_>, out: &mut [u32]) -> [u32; 2
         };
     }
     counts
-}
-
-/// How many rows before it is written the place of a row is asked for.
-const AHEAD: usize = 64;
-
-/// Asks the processor for the line of `values[at]`; a hint without effect on results.
-#[inline(always)]
-fn prefetch<T>(values: &[T], at: usize) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        // SAFETY: a prefetch reads nothing and faults on no address.
-        unsafe {
-            std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(
-                values.as_ptr().wrapping_add(at).cast::<i8>(),
-            );
-        }
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = (values, at);
-}
-
-/// Brings rows into the order of their cells; `cells.offsets` holds the number of rows of each cell one place behind
-/// it.
-fn scatter(rows: &Rows, segments: &[(usize, Option<f32>)], cells: &mut Cells) {
-    let Cells {
-        records,
-        bits,
-        sample,
-        ids,
-        offsets,
-        ..
-    } = cells;
-    let mut sum = 0;
-    for offset in offsets.iter_mut() {
-        sum += *offset;
-        *offset = sum;
-    }
-    // The last cell holds what is left out: it is sorted as well, and cut off.
-    if records.len() < rows.n {
-        records.resize(rows.n, Record::default());
-        bits.resize(rows.n, 0);
-        sample.resize(rows.n + PADDING, 0.0);
-    }
-    ids.resize(rows.ids.len(), RowId::default());
-    let mut first = 0;
-    for (end, weight) in segments {
-        let part = first..*end;
-        let [x, y, lambda, data, stat] =
-            [&rows.x, &rows.y, &rows.lambda, &rows.data, &rows.stat].map(|column| &column[part.clone()]);
-        let own = weight.is_none().then(|| &rows.weight[part.clone()]);
-        let (came, keys) = (&rows.bits[part.clone()], &rows.key[part.clone()]);
-        for k in 0..part.len() {
-            if let Some(key) = keys.get(k + AHEAD) {
-                let to = offsets[*key as usize] as usize;
-                prefetch(records, to);
-                prefetch(records, to + 1);
-            }
-            let at = &mut offsets[keys[k] as usize];
-            let to = *at as usize;
-            *at += 1;
-            records[to] = Record {
-                x: x[k],
-                y: y[k],
-                lambda: lambda[k],
-                data: data[k],
-                stat: stat[k],
-                weight: weight.unwrap_or_else(|| own.map_or(0.0, |own| own[k])),
-            };
-            bits[to] = came[k];
-            if let Some(id) = rows.ids.get(first + k) {
-                ids[to] = *id;
-            }
-        }
-        first = *end;
-    }
-    // Each cell's start was its cursor and is now the start of the next: one shift brings the starts back.
-    let n = offsets.len() - 2;
-    offsets.copy_within(0..n, 1);
-    offsets[0] = 0;
-    offsets.truncate(n + 1);
-    let kept = offsets[n] as usize;
-    for ((value, record), bits) in sample.iter_mut().zip(&records[..kept]).zip(&bits[..]) {
-        *value = if bits & SAMPLE == 0 { f32::NAN } else { record.data };
-    }
-    for value in &mut sample[kept..kept + PADDING] {
-        *value = f32::NAN;
-    }
 }

@@ -2,7 +2,7 @@
 //!
 //! The flow is one direction: rows ([`pixtable`]) of exposures ([`exposure`]) get sky positions ([`position`]), which
 //! give the grid ([`grid`], with [`celestial`] and [`spectral`]); blocks of rows are found by wavelength ([`index`]),
-//! gathered into the cells of a window ([`gather`]), tested for cosmic rays ([`cosmic`]), resampled ([`resample`],
+//! gathered ([`gather`]) and sorted (`sort`) into the cells of a window, tested for cosmic rays ([`cosmic`]), resampled ([`resample`],
 //! [`spread`]) and handed out as slabs ([`stack`]); [`image`] collapses slabs, `covariance` measures what the variance
 //! leaves out, and `coverage` how long each spaxel was exposed.
 
@@ -25,6 +25,7 @@ pub mod resample;
 pub(crate) mod screen;
 pub mod slab;
 pub mod smallfield;
+pub(crate) mod sort;
 pub mod spectral;
 pub mod spread;
 pub mod stack;

@@ -4,6 +4,7 @@ use super::gather::{CAME_FLAGGED, Cells, GOOD, REJECTED};
 use super::resample::TileMut;
 use crate::KernelError;
 use ndarray::ArrayView3;
+use rayon::prelude::*;
 use std::ops::Range;
 
 /// A finished run of planes.
@@ -128,11 +129,12 @@ impl StackStats {
     /// Counts the rows of `planes` of a window.
     pub(super) fn count(&mut self, cells: &Cells, planes: &Range<usize>) {
         let [nx, ny] = cells.size;
-        for i in 0..nx {
+        let counts = (0..nx).into_par_iter().map(|i| {
+            let mut found = [0_u64; 5];
             for j in 0..ny {
                 let mut n = [0_u32; 4];
                 let range = cells.range(i, j, planes.clone());
-                self.in_grid += range.len() as u64;
+                found[0] += range.len() as u64;
                 for bits in &cells.bits[range] {
                     let (good, rejected, came) = (bits & GOOD, bits & REJECTED, bits & CAME_FLAGGED);
                     n[0] += u32::from(came != 0);
@@ -140,12 +142,19 @@ impl StackStats {
                     n[2] += u32::from(good != 0 && rejected != 0);
                     n[3] += u32::from(good != 0 && rejected == 0);
                 }
-                self.cosmic_in += u64::from(n[0]);
-                self.cosmic_out += u64::from(n[1]);
-                self.rejected += u64::from(n[2]);
-                self.used += u64::from(n[3]);
+                for (found, n) in found[1..].iter_mut().zip(n) {
+                    *found += u64::from(n);
+                }
             }
-        }
+            found
+        });
+        let add = |a: [u64; 5], b: [u64; 5]| [0, 1, 2, 3, 4].map(|k| a[k] + b[k]);
+        let [in_grid, cosmic_in, cosmic_out, rejected, used] = counts.reduce(Default::default, add);
+        self.in_grid += in_grid;
+        self.cosmic_in += cosmic_in;
+        self.cosmic_out += cosmic_out;
+        self.rejected += rejected;
+        self.used += used;
     }
 }
 

@@ -11,13 +11,16 @@ use super::position::Locator;
 use super::resample::Resample;
 use super::slab::{Slab, StackStats};
 use super::spread::{Distance, Drizzle, Shape};
-use super::window::{BYTES_PER_CELL, BYTES_PER_ROW, BYTES_PER_VOXEL, Worker};
+use super::window::{BYTES_PER_CELL, BYTES_PER_ROW, BYTES_PER_VOXEL, WindowWork};
 use crate::math::{Math, Numerics, Portable, System};
 use crate::{Hooks, KernelError, SourceError};
 use rayon::prelude::*;
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Most planes of a window: deeper ones are no faster.
+const MOST_PLANES: usize = 512;
 
 /// A prepared combination: rows indexed, grid fixed.
 pub struct Stack<'a> {
@@ -28,9 +31,8 @@ pub struct Stack<'a> {
     pub(super) index: Vec<PlaneIndex>,
     left_out: GatherCounts,
     pub(super) centres: Centres,
-    /// Planes of a window, and windows at once.
+    /// Planes of a window.
     window: usize,
-    workers: usize,
 }
 
 impl std::fmt::Debug for Stack<'_> {
@@ -109,10 +111,9 @@ impl<'a> Stack<'a> {
             left_out: scan.left_out,
             centres,
             window: 1,
-            workers: 1,
         };
         stack.index = stack.gather_request::<M>().plane_index(&scan.index);
-        (stack.window, stack.workers) = stack.choose_window()?;
+        stack.window = stack.choose_window()?;
         Ok(stack)
     }
 
@@ -221,23 +222,27 @@ impl<'a> Stack<'a> {
         let done = AtomicUsize::new(0);
         let found: Vec<Vec<Vec<f64>>> = runs
             .par_iter()
-            .with_max_len(runs.len().div_ceil(self.workers))
-            .map_init(Worker::default, |worker, &first| {
-                hooks.check()?;
-                worker.load::<M>(self, &(first..first + deepest), hooks)?;
-                let window = worker.window(self);
-                let ratios = blocks.iter().map(|&block| {
-                    let start = first + (deepest.saturating_sub(block[2])) / 2;
-                    match self.options.resample {
-                        _ if block[2] > deepest => Vec::new(),
-                        Resample::Drizzle => covariance::ratios(&window, &self.drizzle(), self.reach(), block, start),
-                        _ => covariance::ratios(&window, &self.distance::<M>(), self.reach(), block, start),
-                    }
-                });
-                let ratios = ratios.collect();
-                (hooks.on_tile)(done.fetch_add(1, Ordering::Relaxed) + 1, runs.len());
-                Ok(ratios)
-            })
+            .map_init(
+                || WindowWork::new(1),
+                |worker, &first| {
+                    hooks.check()?;
+                    worker.load::<M>(self, &(first..first + deepest), hooks)?;
+                    let window = worker.window(self);
+                    let ratios = blocks.iter().map(|&block| {
+                        let start = first + (deepest.saturating_sub(block[2])) / 2;
+                        match self.options.resample {
+                            _ if block[2] > deepest => Vec::new(),
+                            Resample::Drizzle => {
+                                covariance::ratios(&window, &self.drizzle(), self.reach(), block, start)
+                            }
+                            _ => covariance::ratios(&window, &self.distance::<M>(), self.reach(), block, start),
+                        }
+                    });
+                    let ratios = ratios.collect();
+                    (hooks.on_tile)(done.fetch_add(1, Ordering::Relaxed) + 1, runs.len());
+                    Ok(ratios)
+                },
+            )
             .collect::<Result<_, KernelError>>()?;
         let factor = |block: usize| {
             let ratios = || found.iter().flat_map(|run| &run[block]);
@@ -267,26 +272,16 @@ impl<'a> Stack<'a> {
             .step_by(self.window)
             .map(|first| first..(first + self.window).min(nz))
             .collect();
-        let mut workers: Vec<Worker> = (0..self.workers.min(windows.len()))
-            .map(|_| Worker::default())
-            .collect();
-        let mut done = 0;
-        for batch in windows.chunks(workers.len().max(1)) {
-            workers
-                .par_iter_mut()
-                .with_max_len(1)
-                .zip(batch)
-                .try_for_each(|(worker, planes)| worker.fill::<M>(self, planes, hooks))?;
-            for (worker, planes) in workers.iter().zip(batch) {
-                stats.add(&worker.stats);
-                let slab = worker.slab.slab(planes.start, [planes.len(), ny, nx], stats)?;
-                sink(&slab).map_err(|source| KernelError::Sink {
-                    first_plane: planes.start,
-                    source,
-                })?;
-                done += 1;
-                (hooks.on_tile)(done, windows.len());
-            }
+        let mut work = WindowWork::new(rayon::current_num_threads());
+        for (done, planes) in (1..).zip(&windows) {
+            work.fill::<M>(self, planes, hooks)?;
+            stats.add(&work.stats);
+            let slab = work.slab.slab(planes.start, [planes.len(), ny, nx], stats)?;
+            sink(&slab).map_err(|source| KernelError::Sink {
+                first_plane: planes.start,
+                source,
+            })?;
+            (hooks.on_tile)(done, windows.len());
         }
         Ok(stats)
     }
@@ -375,9 +370,8 @@ impl<'a> Stack<'a> {
         }
     }
 
-    /// Finds the most planes of a window whose rows and voxels fit the budget, and how many windows are worked on at
-    /// once: one for each thread if each has room for more than its margins.
-    fn choose_window(&self) -> Result<(usize, usize), KernelError> {
+    /// Finds the most planes of a window whose rows and voxels fit the budget.
+    fn choose_window(&self) -> Result<usize, KernelError> {
         let [nx, ny, nz] = self.grid.naxis;
         let margin = self.reach() + usize::from(self.options.cosmic.sigma > 0.0);
         let mut sums = vec![0.0];
@@ -385,13 +379,14 @@ impl<'a> Stack<'a> {
             sums.push(sums[sums.len() - 1] + d);
         }
         let voxel_bytes = BYTES_PER_VOXEL + if self.options.counts { 4 } else { 0 };
+        let cell_bytes = BYTES_PER_CELL * (1 + rayon::current_num_threads());
         let cost = |planes: usize| {
             let most = (0..nz)
                 .step_by(planes)
                 .map(|p| sums[(p + planes + margin).min(nz)] - sums[p.saturating_sub(margin)])
                 .fold(0.0, f64::max);
             let cells = (planes + 2 * margin).min(nz) * nx * ny;
-            most as usize * BYTES_PER_ROW + cells * BYTES_PER_CELL + planes * nx * ny * voxel_bytes
+            most as usize * BYTES_PER_ROW + cells * cell_bytes + planes * nx * ny * voxel_bytes
         };
         let budget = self.options.memory_bytes;
         let floor = cost(1);
@@ -401,21 +396,17 @@ impl<'a> Stack<'a> {
                 floor_bytes: floor,
             });
         }
-        // Windows no deeper than their margins would be read and tested twice and more.
-        let worth = cost((2 * margin).clamp(1, nz));
-        let workers = (budget / worth).clamp(1, rayon::current_num_threads()).min(nz);
-        let (mut fits, mut fails) = (1, nz.div_ceil(workers).min(256) + 1);
+        let (mut fits, mut fails) = (1, nz.min(MOST_PLANES) + 1);
         while fails - fits > 1 {
             let middle = fits.midpoint(fails);
-            if cost(middle) * workers <= budget {
+            if cost(middle) <= budget {
                 fits = middle;
             } else {
                 fails = middle;
             }
         }
-        // All workers are to have the same number of windows of the same depth.
-        let windows = nz.div_ceil(fits).next_multiple_of(workers);
-        Ok((nz.div_ceil(windows), workers))
+        // All windows are to have the same depth.
+        Ok(nz.div_ceil(nz.div_ceil(fits)))
     }
 }
 

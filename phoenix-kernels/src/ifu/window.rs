@@ -1,4 +1,4 @@
-//! One window of planes from rows to voxels: the work of one thread, in buffers that serve window after window.
+//! One window of planes from rows to voxels: all threads work on it, in buffers that serve window after window.
 
 use super::cosmic::{CosmicTest, CosmicWork};
 use super::drizzle;
@@ -9,12 +9,14 @@ use super::slab::{SlabBuffers, StackStats};
 use super::stack::Stack;
 use crate::math::Math;
 use crate::{Hooks, KernelError};
+use rayon::prelude::*;
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 /// Bytes of the buffers for each row: as it is read (five numbers, key, bits) and as it is sorted (record,
 /// bits, sample).
 pub(super) const BYTES_PER_ROW: usize = 6 * 4 + 1 + size_of::<Record>() + 1 + 4;
-/// Bytes for each cell: where its rows begin.
+/// Bytes for each cell: where its rows begin, and as much for each thread.
 pub(super) const BYTES_PER_CELL: usize = 4;
 /// Bytes for each voxel: value and variance.
 pub(super) const BYTES_PER_VOXEL: usize = 8;
@@ -22,20 +24,39 @@ pub(super) const BYTES_PER_VOXEL: usize = 8;
 /// Bytes for the sums of a tile: they are to stay in the second-level cache.
 const RING_BYTES: usize = 512 << 10;
 
-/// The buffers of one thread and what became of the last window.
-#[derive(Debug, Default)]
-pub(super) struct Worker {
-    gather: GatherWork,
+/// The buffers of a window and what became of the last.
+#[derive(Debug)]
+pub(super) struct WindowWork {
+    /// One for each thread.
+    gather: Vec<GatherWork>,
     cells: Cells,
     /// First plane of the cells in the grid.
     first_plane: usize,
-    cosmic: CosmicWork,
-    sums: Vec<drizzle::Sums>,
+    /// One for each thread.
+    cosmic: Vec<CosmicWork>,
+    /// One for each thread.
+    sums: Vec<Vec<drizzle::Sums>>,
     pub(super) slab: SlabBuffers,
     pub(super) stats: StackStats,
 }
 
-impl Worker {
+impl WindowWork {
+    /// Returns empty buffers for a number of threads.
+    pub(super) fn new(threads: usize) -> Self {
+        fn each<T: Default>(threads: usize) -> Vec<T> {
+            (0..threads.max(1)).map(|_| T::default()).collect()
+        }
+        Self {
+            gather: each(threads),
+            cells: Cells::default(),
+            first_plane: 0,
+            cosmic: each(threads),
+            sums: each(threads),
+            slab: SlabBuffers::default(),
+            stats: StackStats::default(),
+        }
+    }
+
     /// Fills the slab of `planes`.
     pub(super) fn fill<M: Math>(
         &mut self,
@@ -51,7 +72,12 @@ impl Worker {
         let [nx, ny, _] = stack.grid.naxis;
         self.slab.resize(planes.len() * nx * ny, stack.options.counts);
         self.resample::<M>(stack, &inner);
-        self.stats.finite_voxels = self.slab.data.iter().filter(|v| v.is_finite()).count() as u64;
+        let finite = self
+            .slab
+            .data
+            .par_chunks(1 << 16)
+            .map(|values| values.iter().filter(|v| v.is_finite()).count());
+        self.stats.finite_voxels = finite.sum::<usize>() as u64;
         Ok(())
     }
 
@@ -149,21 +175,27 @@ impl Worker {
         };
         let reach = stack.reach();
         let most = (RING_BYTES / ((2 * reach + 1) * ny * size_of::<drizzle::Sums>())).clamp(4, drizzle::MOST_PLANES);
-        let depth = inner.len().clamp(1, most);
+        // All threads are to have the same number of tiles of the same depth.
+        let n_tiles = inner.len().div_ceil(most).next_multiple_of(sums.len());
+        let depth = inner.len().div_ceil(n_tiles).max(1);
         let (method, unit, has_counts) = (stack.drizzle(), stack.unit(), stack.options.counts);
-        for (n, mut tile) in slab.tiles(depth * nx * ny).enumerate() {
-            let first = inner.start + n * depth;
-            let planes = first..(first + depth).min(inner.end);
-            let tile: &mut TileMut<'_> = &mut tile;
-            match stack.options.resample {
-                Resample::Nearest => view.nearest(unit, &planes, tile),
-                Resample::Drizzle if !has_counts && let Some(sides) = method.sides => {
-                    sums.resize(drizzle::sums_needed(ny, depth).max(sums.len()), [0.0; 4]);
-                    drizzle::drizzle(&view, &method, sides, &planes, sums, tile);
+        let tiles = Mutex::new(slab.tiles(depth * nx * ny).enumerate());
+        let next = || tiles.lock().unwrap_or_else(PoisonError::into_inner).next();
+        sums.par_iter_mut().with_max_len(1).for_each(|sums| {
+            while let Some((n, mut tile)) = next() {
+                let first = inner.start + n * depth;
+                let planes = first..(first + depth).min(inner.end);
+                let tile: &mut TileMut<'_> = &mut tile;
+                match stack.options.resample {
+                    Resample::Nearest => view.nearest(unit, &planes, tile),
+                    Resample::Drizzle if !has_counts && let Some(sides) = method.sides => {
+                        sums.resize(drizzle::sums_needed(ny, depth).max(sums.len()), [0.0; 4]);
+                        drizzle::drizzle(&view, &method, sides, &planes, sums, tile);
+                    }
+                    Resample::Drizzle => view.resample(&method, reach, &planes, tile),
+                    _ => view.resample(&stack.distance::<M>(), reach, &planes, tile),
                 }
-                Resample::Drizzle => view.resample(&method, reach, &planes, tile),
-                _ => view.resample(&stack.distance::<M>(), reach, &planes, tile),
             }
-        }
+        });
     }
 }

@@ -1,0 +1,163 @@
+//! The rows of a window into the order of their cells: one stable counting sort, shared by threads.
+
+// Threads write to one array, each to places of its own. What is called for every row is to be inlined.
+#![allow(
+    unsafe_code,
+    clippy::inline_always,
+    reason = "places of one array shared by threads, as said above"
+)]
+
+use super::gather::{Cells, GatherWork, PADDING, Record, RowId, SAMPLE};
+use rayon::prelude::*;
+
+/// How many rows before it is written the place of a row is asked for.
+const AHEAD: usize = 64;
+/// Rows that one thread looks through at once.
+const CHUNK: usize = 1 << 15;
+
+/// An array that threads fill, each at places of its own.
+struct Places<T> {
+    first: *mut T,
+    len: usize,
+}
+
+// SAFETY: values are written only, through `write`, whose caller promises that no place is written by two threads.
+unsafe impl<T: Send> Sync for Places<T> {}
+
+impl<T: Copy> Places<T> {
+    fn of(values: &mut [T]) -> Self {
+        Self {
+            first: values.as_mut_ptr(),
+            len: values.len(),
+        }
+    }
+
+    /// Writes one value.
+    ///
+    /// # Safety
+    /// The array outlives `self`, and no other thread writes or reads this place meanwhile.
+    #[inline(always)]
+    unsafe fn write(&self, at: usize, value: T) {
+        assert!(at < self.len, "a row beyond its window");
+        // SAFETY: the place is inside the array, and the caller's alone.
+        unsafe { self.first.add(at).write(value) }
+    }
+
+    /// Asks the processor for the line of a place; a hint without effect on results.
+    #[inline(always)]
+    fn prefetch(&self, at: usize) {
+        #[cfg(target_arch = "x86_64")]
+        {
+            // SAFETY: a prefetch reads nothing and faults on no address.
+            unsafe {
+                std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(
+                    self.first.wrapping_add(at).cast::<i8>(),
+                );
+            }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = at;
+    }
+}
+
+/// Where the threads put rows.
+struct Target {
+    records: Places<Record>,
+    bits: Places<u8>,
+    ids: Places<RowId>,
+}
+
+/// Sorts the rows of all threads into `n_cells` cells: those of the first thread come first in each cell, in their order.
+///
+/// # Contract
+/// Each thread has counted its rows by cell, those that are left out in one cell more.
+pub(super) fn sort(works: &mut [GatherWork], n_cells: usize, cells: &mut Cells) {
+    let Cells {
+        records,
+        bits,
+        sample,
+        ids,
+        offsets,
+        ..
+    } = cells;
+    offsets.resize(n_cells + 1, 0);
+    let mut sum = 0;
+    for (cell, offset) in offsets.iter_mut().enumerate() {
+        *offset = sum;
+        for work in works.iter_mut() {
+            sum += std::mem::replace(&mut work.counts[cell], sum);
+        }
+    }
+    // The last cell holds what is left out: it is sorted as well, and cut off.
+    let (kept, n_rows) = (offsets[n_cells] as usize, sum as usize);
+    if records.len() < n_rows {
+        records.resize(n_rows, Record::default());
+        bits.resize(n_rows, 0);
+        sample.resize(n_rows + PADDING, 0.0);
+    }
+    ids.resize(works.iter().map(|work| work.rows.ids.len()).sum(), RowId::default());
+    let target = Target {
+        records: Places::of(&mut records[..n_rows]),
+        bits: Places::of(&mut bits[..n_rows]),
+        ids: Places::of(ids),
+    };
+    works.par_iter_mut().with_max_len(1).for_each(|work| {
+        // SAFETY: the counts of the cells were turned into ranges of places, one for each thread and cell, and each
+        // thread writes as many rows to a cell as it has counted.
+        unsafe { scatter(work, &target) }
+    });
+    let rows = (records[..kept].par_chunks(CHUNK)).zip(bits[..kept].par_chunks(CHUNK));
+    let values = sample[..kept].par_chunks_mut(CHUNK).with_min_len(4);
+    values.zip(rows).for_each(|(values, (records, bits))| {
+        for ((value, record), bits) in values.iter_mut().zip(records).zip(bits) {
+            *value = if bits & SAMPLE == 0 { f32::NAN } else { record.data };
+        }
+    });
+    sample[kept..kept + PADDING].fill(f32::NAN);
+}
+
+/// Writes the rows of one thread to their places.
+///
+/// # Safety
+/// `work.counts` holds for each cell the first place of a range that is this thread's alone and has room for its rows of
+/// that cell.
+unsafe fn scatter(work: &mut GatherWork, target: &Target) {
+    let GatherWork {
+        rows, segments, counts, ..
+    } = work;
+    let mut first = 0;
+    for (end, weight) in segments.iter() {
+        let part = first..*end;
+        let [x, y, lambda, data, stat] =
+            [&rows.x, &rows.y, &rows.lambda, &rows.data, &rows.stat].map(|column| &column[part.clone()]);
+        let own = weight.is_none().then(|| &rows.weight[part.clone()]);
+        let (came, keys) = (&rows.bits[part.clone()], &rows.key[part.clone()]);
+        for k in 0..part.len() {
+            if let Some(key) = keys.get(k + AHEAD) {
+                let to = counts[*key as usize] as usize;
+                target.records.prefetch(to);
+                target.records.prefetch(to + 1);
+            }
+            let at = &mut counts[keys[k] as usize];
+            let to = *at as usize;
+            *at += 1;
+            let record = Record {
+                x: x[k],
+                y: y[k],
+                lambda: lambda[k],
+                data: data[k],
+                stat: stat[k],
+                weight: weight.unwrap_or_else(|| own.map_or(0.0, |own| own[k])),
+            };
+            // SAFETY: `to` lies in the range of this thread and cell, as the caller promises.
+            unsafe {
+                target.records.write(to, record);
+                target.bits.write(to, came[k]);
+                if let Some(id) = rows.ids.get(first + k) {
+                    target.ids.write(to, *id);
+                }
+            }
+        }
+        first = *end;
+    }
+}
