@@ -77,30 +77,49 @@ impl Run<'_> {
         (independent > 0.0 && whole.is_finite()).then_some(whole / independent)
     }
 
-    /// Hands out every used row that may reach a block, with the voxels of the block around its cell.
-    fn each(&self, block: &[Range<usize>; 3], mut take: impl FnMut(&Near<'_>, &Record)) {
-        let reach = self.reach;
-        let around = |r: &Range<usize>, n: usize| r.start.saturating_sub(reach)..(r.end + reach).min(n);
-        let within = |at: usize, r: &Range<usize>| at.saturating_sub(reach).max(r.start)..(at + reach + 1).min(r.end);
-        let [bx, by, bz] = block;
-        let (cells, first) = (self.window.cells, self.window.first_plane);
-        let [nx, ny] = cells.size;
-        let planes = bz.start - first..bz.end - first;
-        for i in around(bx, nx) {
-            for j in around(by, ny) {
-                for l in around(&planes, cells.width) {
-                    let near = Near {
-                        centres: self.window.centres,
-                        at: [i, j],
-                        columns: within(i, bx),
-                        rows: within(j, by),
-                        planes: within(l + first, bz),
-                        ny,
-                    };
-                    for row in cells.range(i, j, l..l + 1) {
-                        if is_used(cells.bits[row]) {
-                            take(&near, &cells.records[row]);
-                        }
+    fn each(&self, block: &[Range<usize>; 3], take: impl FnMut(&Near<'_>, &Record)) {
+        let planes = &block[2];
+        let nz = self.window.first_plane + self.window.cells.width;
+        let part = Part {
+            window: self.window,
+            reach: self.reach,
+            planes: planes.start.saturating_sub(self.reach).max(self.window.first_plane)
+                ..(planes.end + self.reach).min(nz),
+        };
+        each(&part, block, take);
+    }
+}
+
+/// Rows of some planes of a window.
+pub(super) struct Part<'a> {
+    pub(super) window: &'a Window<'a>,
+    pub(super) reach: usize,
+    /// Planes whose rows are handed out, counted in the grid.
+    pub(super) planes: Range<usize>,
+}
+
+/// Hands out every used row of a part that may reach a block, with the voxels of the block around its cell.
+pub(super) fn each(part: &Part<'_>, block: &[Range<usize>; 3], mut take: impl FnMut(&Near<'_>, &Record)) {
+    let reach = part.reach;
+    let around = |r: &Range<usize>, n: usize| r.start.saturating_sub(reach)..(r.end + reach).min(n);
+    let within = |at: usize, r: &Range<usize>| at.saturating_sub(reach).max(r.start)..(at + reach + 1).min(r.end);
+    let [bx, by, bz] = block;
+    let (cells, first) = (part.window.cells, part.window.first_plane);
+    let [nx, ny] = cells.size;
+    for i in around(bx, nx) {
+        for j in around(by, ny) {
+            for l in part.planes.clone() {
+                let near = Near {
+                    centres: part.window.centres,
+                    at: [i, j],
+                    columns: within(i, bx),
+                    rows: within(j, by),
+                    planes: within(l, bz),
+                    ny,
+                };
+                for row in cells.range(i, j, l - first..l - first + 1) {
+                    if is_used(cells.bits[row]) {
+                        take(&near, &cells.records[row]);
                     }
                 }
             }

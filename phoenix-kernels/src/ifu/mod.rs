@@ -4,7 +4,7 @@
 //! give the grid ([`grid`], with [`celestial`] and [`spectral`]); blocks of rows are found by wavelength ([`index`]),
 //! gathered ([`gather`]) and sorted (`sort`) into the cells of a window, tested for cosmic rays ([`cosmic`]), resampled ([`resample`],
 //! [`spread`]) and handed out as slabs ([`stack`]); [`image`] collapses slabs, `covariance` measures what the variance
-//! leaves out, and `coverage` how long each spaxel was exposed.
+//! leaves out (`subcube` in full for a part), and `coverage` how long each spaxel was exposed.
 
 pub mod celestial;
 pub mod centres;
@@ -29,6 +29,7 @@ pub(crate) mod sort;
 pub mod spectral;
 pub mod spread;
 pub mod stack;
+mod subcube;
 pub(crate) mod window;
 
 pub use cosmic::{CosmicKind, CosmicOptions};
@@ -41,3 +42,4 @@ pub use resample::Resample;
 pub use slab::{RowId, Slab, StackStats};
 pub use spectral::SpectralAxis;
 pub use stack::Stack;
+pub use subcube::MOST_VOXELS;
