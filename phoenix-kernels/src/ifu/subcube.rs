@@ -7,7 +7,7 @@ use super::covariance::{Part, each};
 use super::resample::Resample;
 use super::spread::Spread;
 use super::stack::Stack;
-use super::window::Worker;
+use super::window::WindowWork;
 use crate::math::{Math, Numerics, Portable, System};
 use crate::{Hooks, KernelError};
 use ndarray::Array2;
@@ -138,7 +138,7 @@ impl Stack<'_> {
             matrix: vec![0.0; n * n],
             reached: Vec::new(),
         };
-        let mut worker = Worker::default();
+        let mut worker = WindowWork::new(rayon::current_num_threads());
         let windows = self.windows(&block[2]);
         // Weights are complete only when all windows have been seen.
         for is_second in [false, true] {
@@ -198,7 +198,7 @@ impl Stack<'_> {
     ) -> Result<Array2<f64>, KernelError> {
         let [nx, ny, _] = self.grid.naxis;
         let mut matrix = Array2::zeros((n, n));
-        let mut worker = Worker::default();
+        let mut worker = WindowWork::new(rayon::current_num_threads());
         for planes in self.windows(&block[2]) {
             worker.fill::<M>(self, &planes, hooks)?;
             let slab = worker.slab.slab(planes.start, [planes.len(), ny, nx], worker.stats)?;
