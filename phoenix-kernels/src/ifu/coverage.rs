@@ -110,8 +110,7 @@ impl Stack<'_> {
             self.gather_request::<M>().gather(
                 self.exposures,
                 &units,
-                run,
-                run,
+                [run, &(run.start..run.start), run],
                 hooks,
                 std::slice::from_mut(gather),
                 cells,

@@ -82,6 +82,8 @@ pub struct Cells {
     pub offsets: Vec<u32>,
     /// Cells along x and y.
     pub size: [usize; 2],
+    /// First plane of the window in the grid.
+    pub first_plane: usize,
     /// Planes of the window.
     pub width: usize,
 }
@@ -180,6 +182,52 @@ pub struct GatherWork {
     pub(super) counts: Vec<u32>,
 }
 
+impl GatherWork {
+    /// Forgets all rows and counts none in each of `n_cells` cells.
+    fn clear(&mut self, n_cells: usize) {
+        self.rows.n = 0;
+        self.rows.ids.clear();
+        self.segments.clear();
+        // One more cell, behind the others, takes the rows that are left out.
+        self.counts.clear();
+        self.counts.resize(n_cells + 1, 0);
+    }
+
+    /// Takes planes `held` of some columns of the window before over into one of `width` planes that begins with them.
+    fn hold(&mut self, cells: &Cells, columns: Range<usize>, held: &Range<usize>, width: usize) {
+        let first = held.start - cells.first_plane;
+        let Self {
+            rows, segments, counts, ..
+        } = self;
+        for i in columns {
+            for j in 0..cells.size[1] {
+                for l in 0..held.len() {
+                    let range = cells.range(i, j, first + l..first + l + 1);
+                    let key = (i * cells.size[1] + j) * width + l;
+                    counts[key] += range.len() as u32;
+                    rows.reserve(range.len(), true);
+                    for (row, to) in range.clone().zip(rows.n..) {
+                        let record = &cells.records[row];
+                        rows.x[to] = record.x;
+                        rows.y[to] = record.y;
+                        rows.lambda[to] = record.lambda;
+                        rows.data[to] = record.data;
+                        rows.stat[to] = record.stat;
+                        rows.weight[to] = record.weight;
+                        rows.bits[to] = cells.bits[row];
+                        rows.key[to] = key as u32;
+                    }
+                    if !cells.ids.is_empty() {
+                        rows.ids.extend_from_slice(&cells.ids[range.clone()]);
+                    }
+                    rows.n += range.len();
+                }
+            }
+        }
+        segments.push((rows.n, None));
+    }
+}
+
 impl<M: Math> GatherRequest<M> {
     /// Returns the plane range of a block, clipped as rows are.
     fn planes(&self, range: [f32; 2]) -> Range<usize> {
@@ -203,27 +251,38 @@ impl<M: Math> GatherRequest<M> {
 
     /// Reads the rows of a window and sorts them into cells; each of `works` is one thread's.
     ///
+    /// # Contract
+    /// `cells` hold planes `held`, the first of the window, from the window before: they stay as they are, flags included,
+    /// and `units` need not name their rows.
     /// # Numerics
     /// `counted` are the planes whose dropped rows are counted, so that overlapping windows count each row once.
     /// # Errors
     /// `Stopped`, `Read`, `Shape`.
-    #[expect(clippy::too_many_arguments, reason = "inputs, ranges and the buffers of the threads")]
     pub fn gather(
         &self,
         exposures: &[Exposure<'_>],
         units: &[(usize, Range<u64>)],
-        window: &Range<usize>,
-        counted: &Range<usize>,
+        [window, held, counted]: [&Range<usize>; 3],
         hooks: &Hooks<'_>,
         works: &mut [GatherWork],
         cells: &mut Cells,
     ) -> Result<GatherCounts, KernelError> {
-        cells.size = [self.naxis[0], self.naxis[1]];
-        cells.width = window.len();
-        let shares = shares(units, works.len());
+        let (nx, n) = (self.naxis[0], works.len());
+        let columns = (0..n).map(|k| k * nx / n..(k + 1) * nx / n);
+        let shares: Vec<_> = shares(units, n).into_iter().zip(columns).collect();
+        let before: &Cells = cells;
         let found: Vec<GatherCounts> = (works.par_iter_mut().with_max_len(1).zip(shares))
-            .map(|(work, units)| self.collect(exposures, units, window, counted, hooks, work))
+            .map(|(work, (units, columns))| {
+                work.clear(nx * self.naxis[1] * window.len());
+                if !held.is_empty() {
+                    work.hold(before, columns, held, window.len());
+                }
+                self.collect(exposures, units, [window, held, counted], hooks, work)
+            })
             .collect::<Result<_, KernelError>>()?;
+        cells.size = [nx, self.naxis[1]];
+        cells.first_plane = window.start;
+        cells.width = window.len();
         sort(works, self.naxis[0] * self.naxis[1] * window.len(), cells);
         let mut counts = GatherCounts::default();
         for part in found {
@@ -239,22 +298,16 @@ impl<M: Math> GatherRequest<M> {
         &self,
         exposures: &[Exposure<'_>],
         units: &[(usize, Range<u64>)],
-        window: &Range<usize>,
-        counted: &Range<usize>,
+        [window, held, counted]: [&Range<usize>; 3],
         hooks: &Hooks<'_>,
         work: &mut GatherWork,
     ) -> Result<GatherCounts, KernelError> {
         let mut counts = GatherCounts::default();
-        let n_cells = self.naxis[0] * self.naxis[1] * window.len();
-        work.rows.n = 0;
-        work.rows.ids.clear();
-        work.segments.clear();
-        // One more cell, behind the others, takes the rows that are left out.
-        work.counts.clear();
-        work.counts.resize(n_cells + 1, 0);
+        let n_cells = work.counts.len() - 1;
+        let fresh = held.end.max(window.start)..window.end;
         for (n, rows) in units {
             hooks.check()?;
-            self.unit(exposures, *n, rows.clone(), window, work)?;
+            self.unit(exposures, *n, rows.clone(), &fresh, work)?;
             let rows = &mut work.rows;
             let start = work.segments.last().map_or(0, |(end, _)| *end);
             let part = start..rows.n;
@@ -295,7 +348,7 @@ impl<M: Math> GatherRequest<M> {
         Ok(counts)
     }
 
-    /// Reads a run of rows and finds position and cell of those whose plane is in the window.
+    /// Reads a run of rows and finds position and cell of those whose plane is in `window`.
     fn unit(
         &self,
         exposures: &[Exposure<'_>],

@@ -30,8 +30,10 @@ pub(super) struct WindowWork {
     /// One for each thread.
     gather: Vec<GatherWork>,
     cells: Cells,
-    /// First plane of the cells in the grid.
-    first_plane: usize,
+    /// Planes whose rows are tested.
+    tested: Range<usize>,
+    /// End of the planes that were filled last.
+    filled: Option<usize>,
     /// One for each thread.
     cosmic: Vec<CosmicWork>,
     /// One for each thread.
@@ -49,7 +51,8 @@ impl WindowWork {
         Self {
             gather: each(threads),
             cells: Cells::default(),
-            first_plane: 0,
+            tested: 0..0,
+            filled: None,
             cosmic: each(threads),
             sums: each(threads),
             slab: SlabBuffers::default(),
@@ -64,9 +67,12 @@ impl WindowWork {
         planes: &Range<usize>,
         hooks: &Hooks<'_>,
     ) -> Result<(), KernelError> {
-        self.load::<M>(stack, planes, hooks)?;
+        let follows = self.filled == Some(planes.start);
+        self.gather_planes::<M>(stack, planes, follows, hooks)?;
+        self.filled = Some(planes.end);
         hooks.check()?;
-        let inner = planes.start - self.first_plane..planes.end - self.first_plane;
+        let first = self.cells.first_plane;
+        let inner = planes.start - first..planes.end - first;
         self.stats.count(&self.cells, &inner);
         self.list_rejected(&inner);
         let [nx, ny, _] = stack.grid.naxis;
@@ -88,18 +94,39 @@ impl WindowWork {
         planes: &Range<usize>,
         hooks: &Hooks<'_>,
     ) -> Result<(), KernelError> {
+        self.gather_planes::<M>(stack, planes, false, hooks)
+    }
+
+    /// The same; where they follow the planes before, tested rows of those are not read again.
+    fn gather_planes<M: Math>(
+        &mut self,
+        stack: &Stack<'_>,
+        planes: &Range<usize>,
+        follows: bool,
+        hooks: &Hooks<'_>,
+    ) -> Result<(), KernelError> {
         let (nz, reach) = (stack.grid.naxis[2], stack.reach());
         let has_test = stack.options.cosmic.sigma > 0.0;
-        let tested = planes.start.saturating_sub(reach)..(planes.end + reach).min(nz);
         let margin = usize::from(has_test);
-        let window = tested.start.saturating_sub(margin)..(tested.end + margin).min(nz);
+        let wanted = planes.start.saturating_sub(reach)..(planes.end + reach).min(nz);
+        let (window, held, tested) = if follows {
+            let known = self.cells.first_plane + self.cells.width;
+            let tested = self.tested.end..wanted.end;
+            let first = wanted.start.min(tested.start.saturating_sub(margin));
+            (first..(tested.end + margin).min(nz), first..known, tested)
+        } else {
+            let window = wanted.start.saturating_sub(margin)..(wanted.end + margin).min(nz);
+            (window.clone(), window.start..window.start, wanted.clone())
+        };
         hooks.check()?;
-        self.first_plane = window.start;
+        // Every plane's rows are counted where they are first read by a run from plane 0 on.
+        let ahead = |plane: usize| (plane + reach + margin).min(nz);
+        let counted = if planes.start == 0 { 0 } else { ahead(planes.start) }..ahead(planes.end);
+        let fresh = held.end..window.end;
         let counts = stack.gather_request::<M>().gather(
             stack.exposures,
-            &gather::units(&stack.index, &window),
-            &window,
-            planes,
+            &gather::units(&stack.index, &fresh),
+            [&window, &held, &counted],
             hooks,
             &mut self.gather,
             &mut self.cells,
@@ -125,9 +152,10 @@ impl WindowWork {
                 common: bits(stack.exposures[0].slice_direction),
                 directions: directions.map(|direction| Some(direction).filter(is_there).map(bits)),
             };
-            let tested = tested.start - window.start..tested.end - window.start;
-            test.run(&mut self.cells, &tested, &mut self.cosmic);
+            let untested = tested.start - window.start..tested.end - window.start;
+            test.run(&mut self.cells, &untested, &mut self.cosmic);
         }
+        self.tested = tested;
         Ok(())
     }
 
@@ -153,24 +181,18 @@ impl WindowWork {
         Window {
             cells: &self.cells,
             centres: &stack.centres,
-            first_plane: self.first_plane,
+            first_plane: self.cells.first_plane,
             numerics: stack.options.numerics,
         }
     }
 
     fn resample<M: Math>(&mut self, stack: &Stack<'_>, inner: &Range<usize>) {
         let [nx, ny, _] = stack.grid.naxis;
-        let Self {
-            cells,
-            first_plane,
-            sums,
-            slab,
-            ..
-        } = self;
+        let Self { cells, sums, slab, .. } = self;
         let view = Window {
             cells,
             centres: &stack.centres,
-            first_plane: *first_plane,
+            first_plane: cells.first_plane,
             numerics: stack.options.numerics,
         };
         let reach = stack.reach();
