@@ -25,7 +25,9 @@ use crate::{expmap, fault, headers, offsets, quality};
 /// Least memory for windows: small inputs fit whole.
 const LEAST_WINDOW_BYTES: u64 = 40 << 20;
 /// Most memory for windows: larger ones are no faster.
-const MOST_WINDOW_BYTES: u64 = 256 << 20;
+const MOST_WINDOW_BYTES: u64 = 3 << 30;
+/// Memory for windows for each exposure.
+const EXPOSURE_BYTES: u64 = 1 << 20;
 /// Bytes of one row in the files.
 const ROW_BYTES: u64 = 28;
 
@@ -97,7 +99,7 @@ impl Job<'_> {
             ("exposures".to_owned(), self.placed.exposures.len() as f64),
             ("input_pixels".to_owned(), n_rows as f64),
         ];
-        let stats = self.cube(out, &caveats, n_rows)?;
+        let stats = self.cube(out, &caveats)?;
         figures.extend([
             ("saturated_pixels".to_owned(), stats.saturated as f64),
             ("rejected_pixels".to_owned(), stats.rejected as f64),
@@ -111,7 +113,7 @@ impl Job<'_> {
         Ok(Outcome { caveats, figures })
     }
 
-    fn cube(&self, out: &mut dyn ProductSink, caveats: &[Caveat], n_rows: u64) -> Result<StackStats, RecipeError> {
+    fn cube(&self, out: &mut dyn ProductSink, caveats: &[Caveat]) -> Result<StackStats, RecipeError> {
         let ctx = self.ctx;
         let keep_going = || !ctx.cancel.is_cancelled();
         let scanned = |done: usize, of: usize| ctx.progress("read coordinates", done as u64, of as u64);
@@ -121,7 +123,8 @@ impl Job<'_> {
         };
         let mut options = self.params.stack_options();
         options.pixel_scale = self.pixel_scale();
-        options.memory_bytes = window_bytes(n_rows, ctx.memory_bytes);
+        options.window_bytes = window_bytes(self.placed.exposures.iter().map(|exposure| exposure.rows.len()));
+        options.memory_bytes = usize::try_from(ctx.memory_bytes / 4 * 3).unwrap_or(usize::MAX);
         let request = self.grid_request();
         let stack =
             Stack::plan(&self.placed.exposures, &request, &options, &hooks).map_err(|error| self.error(error))?;
@@ -357,8 +360,10 @@ fn most_sources(grid: &CubeGrid) -> usize {
     (grid.naxis[0] * grid.naxis[1] / 400).clamp(4, quality::MOST_SOURCES)
 }
 
-/// Memory for windows: grows with the input, within the budget. The rest of a budget is for images, index and buffers.
-fn window_bytes(n_rows: u64, budget: u64) -> usize {
-    let wanted = (n_rows * ROW_BYTES / 7).clamp(LEAST_WINDOW_BYTES, MOST_WINDOW_BYTES);
-    usize::try_from(wanted.min(budget / 4 * 3)).unwrap_or(usize::MAX)
+/// Memory that a window is made to fill: as much as the longest exposure has, whatever their number, and little for each.
+/// Three quarters of the budget bound it; the rest is for images, index and buffers.
+fn window_bytes(n_rows: impl Iterator<Item = u64>) -> usize {
+    let wanted = n_rows.fold([0, 0], |[most, n], rows| [rows.max(most), n + 1]);
+    let bytes = wanted[0] * ROW_BYTES + wanted[1] * EXPOSURE_BYTES;
+    usize::try_from(bytes.clamp(LEAST_WINDOW_BYTES, MOST_WINDOW_BYTES)).unwrap_or(usize::MAX)
 }

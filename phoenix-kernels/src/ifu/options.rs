@@ -28,7 +28,9 @@ pub struct StackOptions {
     pub pixel_scale: Option<[f64; 2]>,
     /// Size of an input pixel along wavelength, Angstrom.
     pub pixel_height: f64,
-    /// Memory that may be used for windows, bytes.
+    /// Memory that a window is made to fill, bytes; more where it would be too shallow for the work at its borders.
+    pub window_bytes: usize,
+    /// Memory that a window may take at most, bytes.
     pub memory_bytes: usize,
     /// Whether slabs carry the numbers of rows used and rejected.
     pub counts: bool,
@@ -51,7 +53,8 @@ impl Default for StackOptions {
             lambda_range: [4000.0, 10_000.0],
             pixel_scale: None,
             pixel_height: 1.25,
-            memory_bytes: 128 << 20,
+            window_bytes: 128 << 20,
+            memory_bytes: usize::MAX,
             counts: false,
             trace: false,
         }

@@ -19,6 +19,8 @@ use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+/// Planes of a window below which too much is read again and held from window to window.
+const LEAST_PLANES: usize = 6;
 /// Most planes of a window: deeper ones are no faster.
 const MOST_PLANES: usize = 512;
 
@@ -370,7 +372,7 @@ impl<'a> Stack<'a> {
         }
     }
 
-    /// Finds the most planes of a window whose rows and voxels fit the budget.
+    /// Finds the most planes of a window whose rows and voxels fit the memory that it is to fill.
     fn choose_window(&self) -> Result<usize, KernelError> {
         let [nx, ny, nz] = self.grid.naxis;
         let margin = self.reach() + usize::from(self.options.cosmic.sigma > 0.0);
@@ -388,14 +390,15 @@ impl<'a> Stack<'a> {
             let cells = (planes + 2 * margin).min(nz) * nx * ny;
             most as usize * BYTES_PER_ROW + cells * cell_bytes + planes * nx * ny * voxel_bytes
         };
-        let budget = self.options.memory_bytes;
         let floor = cost(1);
-        if floor > budget {
+        if floor > self.options.memory_bytes {
             return Err(KernelError::Memory {
-                allowed_bytes: budget,
+                allowed_bytes: self.options.memory_bytes,
                 floor_bytes: floor,
             });
         }
+        let worthwhile = cost(LEAST_PLANES.min(nz)).max(self.options.window_bytes);
+        let budget = worthwhile.min(self.options.memory_bytes);
         let (mut fits, mut fails) = (1, nz.min(MOST_PLANES) + 1);
         while fails - fits > 1 {
             let middle = fits.midpoint(fails);
