@@ -27,7 +27,7 @@ const LEAST_WINDOW_BYTES: u64 = 40 << 20;
 /// Most memory for windows: larger ones are no faster.
 const MOST_WINDOW_BYTES: u64 = 3 << 30;
 /// Memory for windows for each exposure.
-const EXPOSURE_BYTES: u64 = 1 << 20;
+const EXPOSURE_BYTES: u64 = 256 << 10;
 /// Bytes of one row in the files.
 const ROW_BYTES: u64 = 28;
 
@@ -360,10 +360,10 @@ fn most_sources(grid: &CubeGrid) -> usize {
     (grid.naxis[0] * grid.naxis[1] / 400).clamp(4, quality::MOST_SOURCES)
 }
 
-/// Memory that a window is made to fill: as much as the longest exposure has, whatever their number, and little for each.
+/// Memory that a window is made to fill: twice what the longest exposure has, whatever their number, and little for each.
 /// Three quarters of the budget bound it; the rest is for images, index and buffers.
 fn window_bytes(n_rows: impl Iterator<Item = u64>) -> usize {
     let wanted = n_rows.fold([0, 0], |[most, n], rows| [rows.max(most), n + 1]);
-    let bytes = wanted[0] * ROW_BYTES + wanted[1] * EXPOSURE_BYTES;
+    let bytes = wanted[0] * 2 * ROW_BYTES + wanted[1] * EXPOSURE_BYTES;
     usize::try_from(bytes.clamp(LEAST_WINDOW_BYTES, MOST_WINDOW_BYTES)).unwrap_or(usize::MAX)
 }

@@ -17,7 +17,6 @@ use crate::{Hooks, KernelError, SourceError};
 use rayon::prelude::*;
 use std::marker::PhantomData;
 use std::ops::Range;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Planes of a window below which too much is read again and held from window to window.
 const LEAST_PLANES: usize = 6;
@@ -221,31 +220,22 @@ impl<'a> Stack<'a> {
             .max()
             .unwrap_or(1);
         let runs = covariance::spread_out(nz, deepest, covariance::MOST_RUNS);
-        let done = AtomicUsize::new(0);
-        let found: Vec<Vec<Vec<f64>>> = runs
-            .par_iter()
-            .map_init(
-                || WindowWork::new(1),
-                |worker, &first| {
-                    hooks.check()?;
-                    worker.load::<M>(self, &(first..first + deepest), hooks)?;
-                    let window = worker.window(self);
-                    let ratios = blocks.iter().map(|&block| {
-                        let start = first + (deepest.saturating_sub(block[2])) / 2;
-                        match self.options.resample {
-                            _ if block[2] > deepest => Vec::new(),
-                            Resample::Drizzle => {
-                                covariance::ratios(&window, &self.drizzle(), self.reach(), block, start)
-                            }
-                            _ => covariance::ratios(&window, &self.distance::<M>(), self.reach(), block, start),
-                        }
-                    });
-                    let ratios = ratios.collect();
-                    (hooks.on_tile)(done.fetch_add(1, Ordering::Relaxed) + 1, runs.len());
-                    Ok(ratios)
-                },
-            )
-            .collect::<Result<_, KernelError>>()?;
+        let mut work = WindowWork::new(rayon::current_num_threads());
+        let mut found: Vec<Vec<Vec<f64>>> = Vec::with_capacity(runs.len());
+        for &first in &runs {
+            work.load::<M>(self, &(first..first + deepest), hooks)?;
+            let window = work.window(self);
+            let ratios = blocks.par_iter().map(|&block| {
+                let start = first + (deepest.saturating_sub(block[2])) / 2;
+                match self.options.resample {
+                    _ if block[2] > deepest => Vec::new(),
+                    Resample::Drizzle => covariance::ratios(&window, &self.drizzle(), self.reach(), block, start),
+                    _ => covariance::ratios(&window, &self.distance::<M>(), self.reach(), block, start),
+                }
+            });
+            found.push(ratios.collect());
+            (hooks.on_tile)(found.len(), runs.len());
+        }
         let factor = |block: usize| {
             let ratios = || found.iter().flat_map(|run| &run[block]);
             let n = ratios().count();
