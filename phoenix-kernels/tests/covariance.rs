@@ -104,7 +104,11 @@ const PART: [Range<usize>; 3] = [6..10, 5..8, 9..12];
 
 #[test]
 fn the_whole_covariance_is_that_of_repeated_noise() {
-    let n_seeds = 400_u32;
+    let n_seeds = if std::env::var_os("PHOENIX_NIGHTLY").is_some() {
+        400_u32
+    } else {
+        100
+    };
     for method in METHODS {
         let options = options(Numerics::Phoenix, method);
         let tables = exposures(0);
@@ -139,7 +143,7 @@ fn the_whole_covariance_is_that_of_repeated_noise() {
         let mean = squares / (n * n) as f64;
         println!("{method:?}: mean z^2 {mean:.3}, worst {worst:.1}");
         assert!(
-            (0.8..1.2).contains(&mean) && worst < 6.0,
+            (0.7..1.3).contains(&mean) && worst < 6.0,
             "{method:?}: mean z^2 {mean}, worst {worst}"
         );
     }

@@ -2,6 +2,8 @@
 
 mod stream;
 
+use std::ops::Range;
+
 use ndarray::Array2;
 use phoenix_core::caveat::Caveat;
 use phoenix_core::header::Header;
@@ -20,7 +22,7 @@ use crate::filters::{self, FilterCurve};
 use crate::load::Inputs;
 use crate::params::{CombineParams, NumericsChoice};
 use crate::place::{Placed, place};
-use crate::{expmap, fault, headers, offsets, quality};
+use crate::{covariance, expmap, fault, headers, offsets, quality};
 
 /// Least memory for windows: small inputs fit whole.
 const LEAST_WINDOW_BYTES: u64 = 40 << 20;
@@ -30,9 +32,6 @@ const MOST_WINDOW_BYTES: u64 = 3 << 30;
 const EXPOSURE_BYTES: u64 = 256 << 10;
 /// Bytes of one row in the files.
 const ROW_BYTES: u64 = 28;
-
-/// Blocks of voxels (x, y, wave) for which the header tells what the variance leaves out.
-const COVARIANCE_BLOCKS: [[usize; 3]; 3] = [[3, 3, 1], [5, 5, 1], [1, 1, 10]];
 
 /// What a recipe tells the shared run about itself.
 #[derive(Debug, Clone, Copy)]
@@ -130,6 +129,10 @@ impl Job<'_> {
             Stack::plan(&self.placed.exposures, &request, &options, &hooks).map_err(|error| self.error(error))?;
         let grid = *stack.grid();
 
+        let part = covariance::part(&self.params.covariance)?;
+        if let Some(part) = &part {
+            covariance::check_inside(part, &grid)?;
+        }
         let name = "DATACUBE_FINAL.fits";
         let mut header = self.primary("DATACUBE_FINAL", name, caveats);
         let unit = &self.inputs.exposures[0].table.unit;
@@ -161,10 +164,14 @@ impl Job<'_> {
             self.set_covariance(&mut header, &stack)?;
         }
         let exposed = self.exposed(&mut header, &stack)?;
+        let matrix = self.matrix(part.as_ref(), &stack)?;
         writer.finish(header.clone())?;
         self.images(out, &grid, &header, collected.images)?;
         if let Some(map) = exposed {
             out.put(expmap::product(map, &header, &grid))?;
+        }
+        if let Some((matrix, part)) = matrix.zip(part) {
+            out.put(covariance::product(matrix, &part, &header, unit))?;
         }
         Ok(collected.stats)
     }
@@ -235,6 +242,19 @@ impl Job<'_> {
         }
     }
 
+    /// Computes the whole covariance of a part of the cube.
+    fn matrix(&self, part: Option<&[Range<usize>; 3]>, stack: &Stack<'_>) -> Result<Option<Array2<f64>>, RecipeError> {
+        let ctx = self.ctx;
+        let keep_going = || !ctx.cancel.is_cancelled();
+        let computed = |done: usize, of: usize| ctx.progress("compute covariance", done as u64, of as u64);
+        let hooks = Hooks {
+            keep_going: &keep_going,
+            on_tile: &computed,
+        };
+        let compute = |part| stack.covariance(part, &hooks).map_err(|error| self.error(error));
+        part.map(compute).transpose()
+    }
+
     /// Maps how long each spaxel was exposed and writes the median.
     fn exposed(&self, header: &mut Header, stack: &Stack<'_>) -> Result<Option<Array2<f32>>, RecipeError> {
         let measure = |seconds| expmap::measure(stack, seconds, self.ctx).map_err(|error| self.error(error));
@@ -255,22 +275,9 @@ impl Job<'_> {
             on_tile: &measured,
         };
         let factors = stack
-            .covariance_factors(&COVARIANCE_BLOCKS, &hooks)
+            .covariance_factors(&covariance::BLOCKS, &hooks)
             .map_err(|error| self.error(error))?;
-        for (n, (block, factor)) in (1..).zip(COVARIANCE_BLOCKS.into_iter().zip(factors)) {
-            let Some(factor) = factor else { continue };
-            let [x, y, wave] = block;
-            header.set(
-                format!("PHX.COVAR{n}.BLOCK"),
-                format!("{x}x{y}x{wave}"),
-                "voxels (x, y, wave) of a mean",
-            );
-            header.set(
-                format!("PHX.COVAR{n}.FACTOR"),
-                factor,
-                "true error of the mean over that from STAT",
-            );
-        }
+        covariance::set_factors(header, &factors);
         Ok(())
     }
 

@@ -6,6 +6,8 @@ use phoenix_kernels::ifu::{CosmicKind, CosmicOptions, Resample, StackOptions};
 use phoenix_kit::param;
 use serde::{Deserialize, Serialize};
 
+use crate::covariance;
+
 macro_rules! choice {
     ($(#[$doc:meta])* $name:ident: $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ $(,)?) => {
         $(#[$doc])*
@@ -129,6 +131,8 @@ pub struct CombineParams {
     /// Largest wavelength in Angstrom.
     #[serde(deserialize_with = "param::number")]
     pub lambdamax: f64,
+    /// Part of the cube whose whole covariance is written: ranges of x, y and plane.
+    pub covariance: String,
     /// Which numbers are wanted.
     pub numerics: NumericsChoice,
 }
@@ -151,6 +155,7 @@ impl Default for CombineParams {
             filter: "white".into(),
             lambdamin: 4000.0,
             lambdamax: 10_000.0,
+            covariance: String::new(),
             numerics: NumericsChoice::Phoenix,
         }
     }
@@ -198,6 +203,8 @@ pub struct CubeParams {
     pub stacked: bool,
     /// Filters of the images.
     pub filter: String,
+    /// Part of the cube whose whole covariance is written: ranges of x, y and plane.
+    pub covariance: String,
     /// Which numbers are wanted.
     pub numerics: NumericsChoice,
 }
@@ -220,6 +227,7 @@ impl Default for CubeParams {
             format: combine.format,
             stacked: false,
             filter: combine.filter,
+            covariance: combine.covariance,
             numerics: combine.numerics,
         }
     }
@@ -244,6 +252,7 @@ impl From<&CubeParams> for CombineParams {
             filter: cube.filter.clone(),
             lambdamin: cube.lambdamin,
             lambdamax: cube.lambdamax,
+            covariance: cube.covariance.clone(),
             numerics: cube.numerics,
         }
     }
@@ -308,6 +317,7 @@ impl CombineParams {
                 format!("{} is not above lambdamin {}", self.lambdamax, self.lambdamin),
             ));
         }
+        covariance::part(&self.covariance)?;
         Ok(())
     }
 
@@ -354,7 +364,7 @@ impl CombineParams {
 
 /// Describes the parameters of a recipe for help texts.
 pub(crate) fn specs(names: &[&str]) -> Vec<ParamSpec> {
-    const ALL: [(&str, &str, &str); 17] = [
+    const ALL: [(&str, &str, &str); 18] = [
         ("save", "Products to save.", "cube"),
         (
             "resample",
@@ -407,6 +417,11 @@ pub(crate) fn specs(names: &[&str]) -> Vec<ParamSpec> {
         ),
         ("lambdamin", "Smallest wavelength in Angstrom.", "number"),
         ("lambdamax", "Largest wavelength in Angstrom.", "number"),
+        (
+            "covariance",
+            "Part of the cube whose whole covariance is written as well, pixels counted from 1; none if empty.",
+            "x1:x2,y1:y2,z1:z2",
+        ),
         (
             "numerics",
             "Which numbers: phoenix repairs known defects, eso has the pipeline's bits.",

@@ -86,9 +86,10 @@ impl Default for ExpCombine {
             "filter",
             "lambdamin",
             "lambdamax",
+            "covariance",
             "numerics",
         ];
-        let outputs = ["DATACUBE_FINAL", "IMAGE_FOV", "EXPOSURE_MAP"];
+        let outputs = ["DATACUBE_FINAL", "IMAGE_FOV", "EXPOSURE_MAP", "COVARIANCE"];
         Self {
             spec: spec(
                 COMBINE,
@@ -177,9 +178,10 @@ impl Default for MakeCube {
             "format",
             "stacked",
             "filter",
+            "covariance",
             "numerics",
         ];
-        let outputs = ["DATACUBE_FINAL", "IMAGE_FOV", "EXPOSURE_MAP"];
+        let outputs = ["DATACUBE_FINAL", "IMAGE_FOV", "EXPOSURE_MAP", "COVARIANCE"];
         Self {
             spec: spec(
                 MAKE_CUBE,

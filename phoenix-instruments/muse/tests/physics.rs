@@ -14,7 +14,7 @@ mod support;
 use std::sync::Arc;
 
 use phoenix_core::frame::FrameRef;
-use phoenix_core::product::Product;
+use phoenix_core::product::{HduData, Pixels, Product};
 use phoenix_core::unit::Mjd;
 use phoenix_sim::SkyPoint;
 use phoenix_sim::conditions::Conditions;
@@ -28,7 +28,7 @@ use phoenix_sim::scene::Scene;
 use phoenix_sim::truth::{Contribution, Expectation};
 use phoenix_testkit::fake::FakeReader;
 use serde_json::{Value, json};
-use support::{product, run_on, values};
+use support::{Run, product, run_on, values};
 
 const START: Mjd = Mjd(57_510.15);
 
@@ -88,6 +88,10 @@ fn combine(made: &[Observation], changes: &Value) -> Product {
 }
 
 fn combine_all(made: &[Observation], changes: &Value) -> Vec<Product> {
+    try_combine(made, changes).unwrap().1
+}
+
+fn try_combine(made: &[Observation], changes: &Value) -> Run {
     let mut reader = FakeReader::new();
     let tables = made
         .iter()
@@ -99,8 +103,6 @@ fn combine_all(made: &[Observation], changes: &Value) -> Vec<Product> {
         .collect();
     frames.push(reader.add(offsets::list(made, 0.0, 1)));
     run_on("muse_exp_combine", &frames, changes, &reader, (2, 1 << 30))
-        .unwrap()
-        .1
 }
 
 fn contributions(made: &[Observation]) -> Vec<Contribution> {
@@ -164,6 +166,44 @@ fn an_exposure_map_and_white_light_come_with_each_cube() {
             .filter(|(s, v)| (**s > 0.0) != v.is_finite())
             .count();
         assert!(unlike * 50 < seconds.len(), "{numerics}: {unlike} of {}", seconds.len());
+    }
+}
+
+#[test]
+fn the_whole_covariance_of_a_part_is_a_product() {
+    let made = observations(|_| {});
+    let products = combine_all(&made, &json!({"covariance": "11:13,9:10,20:22"}));
+    let cube = product(&products, "DATACUBE_FINAL");
+    let covariance = product(&products, "COVARIANCE");
+    assert_eq!(covariance.name, "COVARIANCE.fits");
+    let hdu = covariance.hdu("COVARIANCE").unwrap();
+    let HduData::Image(Pixels::F64(matrix)) = &hdu.data else {
+        panic!("double precision")
+    };
+    assert_eq!(matrix.shape(), [18, 18]);
+    assert_eq!(
+        (hdu.header.i64("PHX.COVMAT.X1"), hdu.header.i64("PHX.COVMAT.Z2")),
+        (Ok(11), Ok(22))
+    );
+    assert_eq!(
+        hdu.header.str("BUNIT").unwrap(),
+        cube.hdu("STAT").unwrap().header.str("BUNIT").unwrap()
+    );
+    let stat = values(cube, "STAT");
+    let [_, n_y, n_x] = cube.planes("STAT").unwrap().shape();
+    for (n, (l, j, i)) in (19..22)
+        .flat_map(|l| (8..10).flat_map(move |j| (10..13).map(move |i| (l, j, i))))
+        .enumerate()
+    {
+        let variance = f64::from(stat[(l * n_y + j) * n_x + i]);
+        assert!((matrix[[n, n]] / variance - 1.0).abs() < 1e-5, "voxel {n}");
+        assert!(matrix[[n, (n + 1) % 18]] != 0.0 || n % 3 == 2, "neighbours share rows");
+    }
+    for wrong in ["1:2,3:4", "1:9999,1,1"] {
+        let text = try_combine(&made, &json!({"covariance": wrong}))
+            .unwrap_err()
+            .to_string();
+        assert!(text.contains("covariance"), "{text}");
     }
 }
 
