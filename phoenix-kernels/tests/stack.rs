@@ -215,6 +215,46 @@ fn drizzle_gives_the_same_bits_with_and_without_counts() {
 }
 
 #[test]
+fn strips_of_planes_that_do_not_fit_give_the_same_bits_and_counts() {
+    let mut hit = |i: usize, j: usize, l: usize, random: &mut Random| {
+        noise(i, j, l, random)
+            + if (i * 7 + j * 3 + l).is_multiple_of(101) {
+                500.0
+            } else {
+                0.0
+            }
+    };
+    let tables = [
+        exposure(1, 0.0, &mut hit),
+        exposure(2, 0.3, &mut hit),
+        exposure(3, 0.6, &mut hit),
+    ];
+    let views: Vec<Exposure<'_>> = tables.iter().map(view).collect();
+    for numerics in [Numerics::Eso, Numerics::Phoenix] {
+        for resample in METHODS {
+            for request in [automatic(), GridRequest::Fixed(fixed([9, 8, 12]))] {
+                let mut options = options(numerics, resample);
+                options.trace = true;
+                let whole = run(&views, &request, &options, None);
+                options.memory_bytes = 0;
+                let Err(KernelError::Memory { floor_bytes, .. }) =
+                    Stack::plan(&views, &request, &options, &Hooks::none())
+                else {
+                    panic!("no memory is enough")
+                };
+                for bytes in [floor_bytes, 2 * floor_bytes] {
+                    options.memory_bytes = bytes;
+                    let parts = run(&views, &request, &options, None);
+                    assert_eq!(bits(&parts.0), bits(&whole.0), "{numerics:?} {resample:?} values");
+                    assert_eq!(bits(&parts.1), bits(&whole.1), "{numerics:?} {resample:?} variances");
+                    assert_eq!(parts.2, whole.2, "{numerics:?} {resample:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn a_shift_by_whole_voxels_moves_the_cube_and_nothing_else() {
     let table = exposure(6, 0.0, noise);
     let rows = [Exposure::new(&table, CoordinateState::Pixel, 0.0, 0.0)];

@@ -127,6 +127,8 @@ impl Stack<'_> {
                 cells,
                 centres: &self.centres,
                 first_plane: run.start,
+                ny,
+                rows: 0..ny,
                 numerics: self.options.numerics,
             };
             let planes = 0..run.len();

@@ -59,7 +59,7 @@ impl Neighbours {
         }; 9];
         for i2 in i.saturating_sub(1)..(i + 2).min(nx) {
             for j2 in j.saturating_sub(1)..(j + 2).min(ny) {
-                let voxel = i2 * ny + j2;
+                let voxel = i2 * window.ny + window.cells.first_row + j2;
                 found[(i2 + 1 - i) * 3 + (j2 + 1 - j)] = Neighbour {
                     x: centres.x[voxel],
                     y: centres.y[voxel],
@@ -211,12 +211,13 @@ pub(super) fn drizzle(
         if i > 0 {
             for l in 0..planes.len() {
                 let from = (GUARD + l) * plane_sums(ny) + (i - 1) % 3 * ny;
-                for (j, sum) in sums[from..from + ny].iter_mut().enumerate() {
-                    let at = (l * ny + j) * nx + i - 1;
-                    let [weight, data, stat, _] = *sum;
+                let sums = &mut sums[from..from + ny];
+                for j in window.rows.clone() {
+                    let at = (l * window.ny + cells.first_row + j) * nx + i - 1;
+                    let [weight, data, stat, _] = sums[j];
                     (out.data[at], out.stat[at]) = finish([weight, data, stat], window.numerics);
-                    *sum = [0.0; 4];
                 }
+                sums.fill([0.0; 4]);
             }
         }
     }

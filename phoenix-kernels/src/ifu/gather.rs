@@ -4,25 +4,18 @@
 //! sort then brings them into the order of cells. Within a cell rows keep the order exposure, row. Buffers are used again
 //! for the next window.
 
-// The macro that compiles a function for several instruction sets calls its variants after asking the processor.
-// Conditions are joined without branches, so that they become vector code.
-#![allow(
-    unsafe_code,
-    clippy::needless_bitwise_bool,
-    clippy::inline_always,
-    clippy::needless_range_loop,
-    reason = "branch-free loops compiled for several instruction sets, as said above"
-)]
+// Conditions are joined without branches.
+#![allow(clippy::needless_bitwise_bool, reason = "as said above")]
 
 use super::exposure::{Exposure, SliceDirection};
 use super::index::{BlockIndex, PlaneIndex};
+use super::keys::{KeyRequest, Placement, keys, saturated};
 use super::pixtable::{Columns, PixelRows, RowBuffers};
 use super::position::{Locator, Placer};
 pub use super::slab::RowId;
 use super::sort::sort;
 use crate::math::{Math, Numerics};
 use crate::{Hooks, KernelError};
-use multiversion::multiversion;
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -86,6 +79,8 @@ pub struct Cells {
     pub first_plane: usize,
     /// Planes of the window.
     pub width: usize,
+    /// First row of cells in the grid.
+    pub first_row: usize,
 }
 
 /// How many values may be read past the end of a sample.
@@ -124,6 +119,10 @@ pub struct GatherRequest<M> {
     pub numerics: Numerics,
     /// Whether cells tell which rows they hold.
     pub trace: bool,
+    /// First row of cells that are filled, and that behind the last.
+    pub strip: [usize; 2],
+    /// First row of cells whose dropped rows are counted, and that behind the last.
+    pub counted_strip: [usize; 2],
 }
 
 /// Rows of a window in the order in which they were read.
@@ -267,23 +266,24 @@ impl<M: Math> GatherRequest<M> {
         works: &mut [GatherWork],
         cells: &mut Cells,
     ) -> Result<GatherCounts, KernelError> {
-        let (nx, n) = (self.naxis[0], works.len());
+        let (nx, ny, n) = (self.naxis[0], self.strip[1] - self.strip[0], works.len());
         let columns = (0..n).map(|k| k * nx / n..(k + 1) * nx / n);
         let shares: Vec<_> = shares(units, n).into_iter().zip(columns).collect();
         let before: &Cells = cells;
         let found: Vec<GatherCounts> = (works.par_iter_mut().with_max_len(1).zip(shares))
             .map(|(work, (units, columns))| {
-                work.clear(nx * self.naxis[1] * window.len());
+                work.clear(nx * ny * window.len());
                 if !held.is_empty() {
                     work.hold(before, columns, held, window.len());
                 }
                 self.collect(exposures, units, [window, held, counted], hooks, work)
             })
             .collect::<Result<_, KernelError>>()?;
-        cells.size = [nx, self.naxis[1]];
+        cells.size = [nx, ny];
+        cells.first_row = self.strip[0];
         cells.first_plane = window.start;
         cells.width = window.len();
-        sort(works, self.naxis[0] * self.naxis[1] * window.len(), cells);
+        sort(works, nx * ny * window.len(), cells);
         let mut counts = GatherCounts::default();
         for part in found {
             counts.not_finite += part.not_finite;
@@ -291,6 +291,30 @@ impl<M: Math> GatherRequest<M> {
             counts.saturated += part.saturated;
         }
         Ok(counts)
+    }
+
+    /// Counts the rows of some planes along y of the grid.
+    ///
+    /// # Errors
+    /// `Stopped`, `Read`, `Shape`.
+    pub fn rows_along_y(
+        &self,
+        exposures: &[Exposure<'_>],
+        index: &[PlaneIndex],
+        planes: &Range<usize>,
+        hooks: &Hooks<'_>,
+    ) -> Result<Vec<u64>, KernelError> {
+        let mut found = vec![0; self.naxis[1]];
+        let mut work = GatherWork::default();
+        for (n, rows) in units(index, planes) {
+            hooks.check()?;
+            work.clear(0);
+            self.unit(exposures, n, rows, planes, &mut work)?;
+            for j in &work.cells[1] {
+                found[(*j).clamp(0, self.naxis[1] as i32 - 1) as usize] += 1;
+            }
+        }
+        Ok(found)
     }
 
     /// Reads one thread's share of the rows and counts them by cell.
@@ -316,6 +340,8 @@ impl<M: Math> GatherRequest<M> {
                 last: self.naxis.map(|n| n as i32 - 1),
                 window: [window.start as i32, window.len() as i32],
                 counted: [counted.start as i32, counted.end as i32],
+                strip: self.strip.map(|row| row as i32),
+                counted_strip: self.counted_strip.map(|row| row as i32),
                 drops: self.numerics == Numerics::Phoenix,
                 dropped: n_cells as u32,
             };
@@ -332,7 +358,7 @@ impl<M: Math> GatherRequest<M> {
             let [not_finite, outside] = keys(&request, &place, &mut rows.key[part.clone()]);
             counts.not_finite += u64::from(not_finite);
             counts.outside += u64::from(outside);
-            counts.saturated += saturated(&rows.bits[part.clone()], &work.kept_planes, &request);
+            counts.saturated += saturated(&rows.bits[part.clone()], [&work.kept_planes, j], &request);
             for key in &rows.key[part] {
                 work.counts[*key as usize] += 1;
             }
@@ -505,67 +531,4 @@ fn quality(exposure: &Exposure<'_>, dq: &[i32], bits: &mut [u8]) {
         let saturated = if *dq & SATURATED == 0 { 0 } else { CAME_SATURATED };
         *bits = direction | good | flagged | came | saturated;
     }
-}
-
-/// What the number of a cell depends on beside the row.
-struct KeyRequest {
-    /// Last cell along each axis.
-    last: [i32; 3],
-    /// First plane and number of planes of the window.
-    window: [i32; 2],
-    /// First plane whose rows are counted, and the one behind the last.
-    counted: [i32; 2],
-    /// Whether rows outside the grid or not finite are left out.
-    drops: bool,
-    /// Number for rows that are left out.
-    dropped: u32,
-}
-
-/// Cells and values of a run of rows.
-struct Placement<'a> {
-    cells: [&'a [i32]; 2],
-    plane: &'a [i32],
-    /// All that must be finite.
-    values: [&'a [f32]; 4],
-}
-
-/// Counts the saturated rows of the planes that are counted.
-fn saturated(bits: &[u8], planes: &[i32], request: &KeyRequest) -> u64 {
-    if bits.iter().fold(0, |all, bits| all | bits) & CAME_SATURATED == 0 {
-        return 0;
-    }
-    let [from, to] = request.counted;
-    let is_counted = |plane: i32| (from..to).contains(&plane.clamp(0, request.last[2]));
-    let rows = bits.iter().zip(planes);
-    rows.filter(|(bits, plane)| **bits & CAME_SATURATED != 0 && is_counted(**plane))
-        .count() as u64
-}
-
-/// Numbers the cells of rows; returns how many rows were not finite, and outside.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-fn keys(request: &KeyRequest, place: &Placement<'_>, out: &mut [u32]) -> [u32; 2] {
-    let n = out.len();
-    let (i, j, plane) = (&place.cells[0][..n], &place.cells[1][..n], &place.plane[..n]);
-    let [data, stat, x, y] = place.values.map(|values| &values[..n]);
-    let [last_i, last_j, last_l] = request.last;
-    let [first, width] = request.window;
-    let [from, to] = request.counted;
-    let (ny, drops) = (last_j + 1, request.drops);
-    let mut counts = [0_u32; 2];
-    for k in 0..n {
-        // A sum of zeros times the values is no number if one of them is none.
-        let finite = data[k] * 0.0 + stat[k] * 0.0 + x[k] * 0.0 + y[k] * 0.0 == 0.0;
-        let (ci, cj, l) = (i[k].clamp(0, last_i), j[k].clamp(0, last_j), plane[k].clamp(0, last_l));
-        let inside = (ci == i[k]) & (cj == j[k]) & (l == plane[k]);
-        let is_counted = (l >= from) & (l < to);
-        counts[0] += u32::from(drops & is_counted & !finite);
-        counts[1] += u32::from(is_counted & finite & !inside);
-        let key = (ci * ny + cj).cast_unsigned() * width.cast_unsigned() + (l - first).cast_unsigned();
-        out[k] = if drops & !(finite & inside) {
-            request.dropped
-        } else {
-            key
-        };
-    }
-    counts
 }

@@ -6,6 +6,7 @@
 //! [`spread`]) and handed out as slabs ([`stack`]); [`image`] collapses slabs, `covariance` measures what the variance
 //! leaves out (`subcube` in full for a part), and `coverage` how long each spaxel was exposed.
 
+pub(crate) mod budget;
 pub mod celestial;
 pub mod centres;
 pub mod cosmic;
@@ -18,6 +19,7 @@ pub mod gather;
 pub mod grid;
 pub mod image;
 pub mod index;
+mod keys;
 pub mod options;
 pub mod pixtable;
 pub mod position;

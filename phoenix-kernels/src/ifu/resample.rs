@@ -90,7 +90,7 @@ pub struct TileMut<'a> {
 }
 
 /// The cells of a window, ready to be resampled.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Window<'a> {
     /// The cells.
     pub cells: &'a Cells,
@@ -98,6 +98,10 @@ pub struct Window<'a> {
     pub centres: &'a Centres,
     /// First plane of the window in the grid.
     pub first_plane: usize,
+    /// Voxels of the grid along y.
+    pub ny: usize,
+    /// Rows of cells whose voxels are filled, counted in the window.
+    pub rows: Range<usize>,
     /// Which numbers are wanted.
     pub numerics: Numerics,
 }
@@ -115,25 +119,28 @@ impl Window<'_> {
                 let columns = i.saturating_sub(reach)..(i + reach + 1).min(nx);
                 for j in 0..ny {
                     let rows = j.saturating_sub(reach)..(j + reach + 1).min(ny);
+                    let first_row = cells.first_row;
                     for l in source.clone() {
                         let near_planes = l.saturating_sub(reach).max(planes.start)..(l + reach + 1).min(planes.end);
                         let near = Near {
                             centres: self.centres,
-                            at: [i, j],
+                            at: [i, first_row + j],
                             columns: columns.clone(),
-                            rows: rows.clone(),
+                            rows: first_row + rows.start..first_row + rows.end,
                             planes: self.first_plane + near_planes.start..self.first_plane + near_planes.end,
-                            ny,
+                            ny: self.ny,
                         };
+                        let place =
+                            |i: usize, j: usize, l: usize| (i % ring * ny + (j - first_row)) * depth + (l - first);
                         for row in cells.range(i, j, l..l + 1) {
                             let (record, bits) = (&cells.records[row], cells.bits[row]);
                             if is_used(bits) {
                                 method.spread(&near, record, |i, j, l, weight| {
-                                    sums[(i % ring * ny + j) * depth + (l - first)].add(record, weight);
+                                    sums[place(i, j, l)].add(record, weight);
                                 });
                             } else if out.rejected.is_some() && bits & GOOD != 0 {
                                 method.spread(&near, record, |i, j, l, weight| {
-                                    let sum = &mut sums[(i % ring * ny + j) * depth + (l - first)];
+                                    let sum = &mut sums[place(i, j, l)];
                                     sum.rejected = sum.rejected.saturating_add(u16::from(weight != 0.0));
                                 });
                             }
@@ -150,10 +157,10 @@ impl Window<'_> {
 
     /// Gives each voxel of `planes` the nearest row of its own cell.
     pub fn nearest(&self, scale: [f64; 3], planes: &Range<usize>, out: &mut TileMut<'_>) {
-        let (cells, [nx, ny]) = (self.cells, self.cells.size);
+        let (cells, nx) = (self.cells, self.cells.size[0]);
         for i in 0..nx {
-            for j in 0..ny {
-                let voxel = i * ny + j;
+            for j in self.rows.clone() {
+                let voxel = i * self.ny + cells.first_row + j;
                 for (depth, l) in planes.clone().enumerate() {
                     let mut best: Option<usize> = None;
                     let mut least = f64::INFINITY;
@@ -178,7 +185,7 @@ impl Window<'_> {
                     let best = best
                         .filter(|row| is_used(cells.bits[*row]))
                         .map(|row| &cells.records[row]);
-                    let at = (depth * ny + j) * nx + i;
+                    let at = (depth * self.ny + cells.first_row + j) * nx + i;
                     (out.data[at], out.stat[at]) = best.map_or((f32::NAN, f32::NAN), |r| (r.data, r.stat));
                     if let Some(counts) = &mut out.used {
                         counts[at] = u16::from(best.is_some());
@@ -192,11 +199,11 @@ impl Window<'_> {
     }
 
     fn emit(&self, i: usize, depth: usize, sums: &mut [Sums], out: &mut TileMut<'_>) {
-        let [nx, ny] = self.cells.size;
-        for j in 0..ny {
+        let nx = self.cells.size[0];
+        for j in self.rows.clone() {
             for l in 0..depth {
-                let sum = &mut sums[j * depth + l];
-                let at = (l * ny + j) * nx + i;
+                let sum = &sums[j * depth + l];
+                let at = (l * self.ny + self.cells.first_row + j) * nx + i;
                 (out.data[at], out.stat[at]) = finish(sum.weighted, self.numerics);
                 if let Some(used) = &mut out.used {
                     used[at] = sum.used;
@@ -204,8 +211,8 @@ impl Window<'_> {
                 if let Some(rejected) = &mut out.rejected {
                     rejected[at] = sum.rejected;
                 }
-                *sum = Sums::default();
             }
         }
+        sums.fill(Sums::default());
     }
 }

@@ -126,12 +126,11 @@ impl StackStats {
         self.finite_voxels += other.finite_voxels;
     }
 
-    /// Counts the rows of `planes` of a window.
-    pub(super) fn count(&mut self, cells: &Cells, planes: &Range<usize>) {
-        let [nx, ny] = cells.size;
-        let counts = (0..nx).into_par_iter().map(|i| {
+    /// Counts the rows of some planes and rows of cells of a window.
+    pub(super) fn count(&mut self, cells: &Cells, planes: &Range<usize>, cells_y: &Range<usize>) {
+        let counts = (0..cells.size[0]).into_par_iter().map(|i| {
             let mut found = [0_u64; 5];
-            for j in 0..ny {
+            for j in cells_y.clone() {
                 let mut n = [0_u32; 4];
                 let range = cells.range(i, j, planes.clone());
                 found[0] += range.len() as u64;

@@ -3,7 +3,7 @@
 use super::centres::Centres;
 use super::covariance;
 use super::exposure::{CoordinateState, Exposure};
-use super::gather::{self, GatherCounts, GatherRequest};
+use super::gather::{GatherCounts, GatherRequest};
 use super::grid::{self, CubeGrid, GridRequest, Limits, spatial_scale};
 use super::index::{self, PlaneIndex, ScanRequest};
 use super::options::StackOptions;
@@ -11,17 +11,12 @@ use super::position::Locator;
 use super::resample::Resample;
 use super::slab::{Slab, StackStats};
 use super::spread::{Distance, Drizzle, Shape};
-use super::window::{BYTES_PER_CELL, BYTES_PER_ROW, BYTES_PER_VOXEL, WindowWork};
+use super::window::WindowWork;
 use crate::math::{Math, Numerics, Portable, System};
 use crate::{Hooks, KernelError, SourceError};
 use rayon::prelude::*;
 use std::marker::PhantomData;
 use std::ops::Range;
-
-/// Planes of a window below which too much is read again and held from window to window.
-const LEAST_PLANES: usize = 6;
-/// Most planes of a window: deeper ones are no faster.
-const MOST_PLANES: usize = 512;
 
 /// A prepared combination: rows indexed, grid fixed.
 pub struct Stack<'a> {
@@ -34,6 +29,8 @@ pub struct Stack<'a> {
     pub(super) centres: Centres,
     /// Planes of a window.
     window: usize,
+    /// Strips of rows of voxels that a window is worked on in, one after the other.
+    pub(super) strips: Vec<Range<usize>>,
 }
 
 impl std::fmt::Debug for Stack<'_> {
@@ -112,9 +109,10 @@ impl<'a> Stack<'a> {
             left_out: scan.left_out,
             centres,
             window: 1,
+            strips: Vec::new(),
         };
         stack.index = stack.gather_request::<M>().plane_index(&scan.index);
-        stack.window = stack.choose_window()?;
+        (stack.window, stack.strips) = stack.choose_window::<M>(hooks)?;
         Ok(stack)
     }
 
@@ -285,6 +283,8 @@ impl<'a> Stack<'a> {
             lambda_range: self.options.lambda_range,
             numerics: self.options.numerics,
             trace: self.options.trace,
+            strip: [0, self.grid.naxis[1]],
+            counted_strip: [0, self.grid.naxis[1]],
         }
     }
 
@@ -360,46 +360,6 @@ impl<'a> Stack<'a> {
             shape,
             math: PhantomData,
         }
-    }
-
-    /// Finds the most planes of a window whose rows and voxels fit the memory that it is to fill.
-    fn choose_window(&self) -> Result<usize, KernelError> {
-        let [nx, ny, nz] = self.grid.naxis;
-        let margin = self.reach() + usize::from(self.options.cosmic.sigma > 0.0);
-        let mut sums = vec![0.0];
-        for d in gather::rows_per_plane(&self.index, nz) {
-            sums.push(sums[sums.len() - 1] + d);
-        }
-        let voxel_bytes = BYTES_PER_VOXEL + if self.options.counts { 4 } else { 0 };
-        let cell_bytes = BYTES_PER_CELL * (1 + rayon::current_num_threads());
-        let cost = |planes: usize| {
-            let most = (0..nz)
-                .step_by(planes)
-                .map(|p| sums[(p + planes + margin).min(nz)] - sums[p.saturating_sub(margin)])
-                .fold(0.0, f64::max);
-            let cells = (planes + 2 * margin).min(nz) * nx * ny;
-            most as usize * BYTES_PER_ROW + cells * cell_bytes + planes * nx * ny * voxel_bytes
-        };
-        let floor = cost(1);
-        if floor > self.options.memory_bytes {
-            return Err(KernelError::Memory {
-                allowed_bytes: self.options.memory_bytes,
-                floor_bytes: floor,
-            });
-        }
-        let worthwhile = cost(LEAST_PLANES.min(nz)).max(self.options.window_bytes);
-        let budget = worthwhile.min(self.options.memory_bytes);
-        let (mut fits, mut fails) = (1, nz.min(MOST_PLANES) + 1);
-        while fails - fits > 1 {
-            let middle = fits.midpoint(fails);
-            if cost(middle) <= budget {
-                fits = middle;
-            } else {
-                fails = middle;
-            }
-        }
-        // All windows are to have the same depth.
-        Ok(nz.div_ceil(nz.div_ceil(fits)))
     }
 }
 

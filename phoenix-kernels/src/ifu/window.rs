@@ -3,7 +3,7 @@
 use super::cosmic::{CosmicTest, CosmicWork};
 use super::drizzle;
 use super::exposure::SliceDirection;
-use super::gather::{self, ALONG_X, ALONG_Y, Cells, GOOD, GatherWork, REJECTED, Record};
+use super::gather::{self, ALONG_X, ALONG_Y, Cells, GOOD, GatherRequest, GatherWork, REJECTED, Record};
 use super::resample::{Resample, TileMut, Window};
 use super::slab::{SlabBuffers, StackStats};
 use super::stack::Stack;
@@ -67,17 +67,24 @@ impl WindowWork {
         planes: &Range<usize>,
         hooks: &Hooks<'_>,
     ) -> Result<(), KernelError> {
-        let follows = self.filled == Some(planes.start);
-        self.gather_planes::<M>(stack, planes, follows, hooks)?;
-        self.filled = Some(planes.end);
-        hooks.check()?;
-        let first = self.cells.first_plane;
-        let inner = planes.start - first..planes.end - first;
-        self.stats.count(&self.cells, &inner);
-        self.list_rejected(&inner);
+        // Of several strips each begins anew; of one the rows at the border of the planes before are held.
+        let follows = self.filled == Some(planes.start) && stack.strips.len() == 1;
         let [nx, ny, _] = stack.grid.naxis;
         self.slab.resize(planes.len() * nx * ny, stack.options.counts);
-        self.resample::<M>(stack, &inner);
+        self.slab.rejected_rows.clear();
+        self.stats = StackStats::default();
+        for strip in &stack.strips {
+            self.gather_planes::<M>(stack, [planes, strip], follows, hooks)?;
+            hooks.check()?;
+            let (first, first_row) = (self.cells.first_plane, self.cells.first_row);
+            let inner = planes.start - first..planes.end - first;
+            let cells_y = strip.start - first_row..strip.end - first_row;
+            self.stats.count(&self.cells, &inner, &cells_y);
+            self.list_rejected(&inner, &cells_y);
+            self.resample::<M>(stack, &inner, &cells_y);
+        }
+        self.slab.rejected_rows.sort_unstable();
+        self.filled = Some(planes.end);
         let finite = self
             .slab
             .data
@@ -94,14 +101,15 @@ impl WindowWork {
         planes: &Range<usize>,
         hooks: &Hooks<'_>,
     ) -> Result<(), KernelError> {
-        self.gather_planes::<M>(stack, planes, false, hooks)
+        let all = 0..stack.grid.naxis[1];
+        self.gather_planes::<M>(stack, [planes, &all], false, hooks)
     }
 
-    /// The same; where they follow the planes before, tested rows of those are not read again.
+    /// The same for a strip of rows of cells; where they follow the planes before, tested rows of those are not read again.
     fn gather_planes<M: Math>(
         &mut self,
         stack: &Stack<'_>,
-        planes: &Range<usize>,
+        [planes, strip]: [&Range<usize>; 2],
         follows: bool,
         hooks: &Hooks<'_>,
     ) -> Result<(), KernelError> {
@@ -123,7 +131,16 @@ impl WindowWork {
         let ahead = |plane: usize| (plane + reach + margin).min(nz);
         let counted = if planes.start == 0 { 0 } else { ahead(planes.start) }..ahead(planes.end);
         let fresh = held.end..window.end;
-        let counts = stack.gather_request::<M>().gather(
+        let margin_y = reach + margin;
+        let request = GatherRequest {
+            strip: [
+                strip.start.saturating_sub(margin_y),
+                (strip.end + margin_y).min(stack.grid.naxis[1]),
+            ],
+            counted_strip: [strip.start, strip.end],
+            ..stack.gather_request::<M>()
+        };
+        let counts = request.gather(
             stack.exposures,
             &gather::units(&stack.index, &fresh),
             [&window, &held, &counted],
@@ -131,12 +148,9 @@ impl WindowWork {
             &mut self.gather,
             &mut self.cells,
         )?;
-        self.stats = StackStats {
-            not_finite: counts.not_finite,
-            outside: counts.outside,
-            saturated: counts.saturated,
-            ..StackStats::default()
-        };
+        self.stats.not_finite += counts.not_finite;
+        self.stats.outside += counts.outside;
+        self.stats.saturated += counts.saturated;
         if has_test {
             hooks.check()?;
             let bits = |direction| match direction {
@@ -159,21 +173,19 @@ impl WindowWork {
         Ok(())
     }
 
-    /// Lists the rejected rows of `planes`, where the cells know their rows.
-    fn list_rejected(&mut self, planes: &Range<usize>) {
+    /// Lists the rejected rows of some planes and rows of cells, where the cells know their rows.
+    fn list_rejected(&mut self, planes: &Range<usize>, cells_y: &Range<usize>) {
         let cells = &self.cells;
-        self.slab.rejected_rows.clear();
         if cells.ids.is_empty() {
             return;
         }
         for i in 0..cells.size[0] {
-            for j in 0..cells.size[1] {
+            for j in cells_y.clone() {
                 let rows = cells.range(i, j, planes.clone());
                 let rejected = rows.filter(|row| cells.bits[*row] & (GOOD | REJECTED) == GOOD | REJECTED);
                 self.slab.rejected_rows.extend(rejected.map(|row| cells.ids[row]));
             }
         }
-        self.slab.rejected_rows.sort_unstable();
     }
 
     /// Returns the cells that were loaded, with what the resampling needs.
@@ -182,21 +194,26 @@ impl WindowWork {
             cells: &self.cells,
             centres: &stack.centres,
             first_plane: self.cells.first_plane,
+            ny: stack.grid.naxis[1],
+            rows: 0..self.cells.size[1],
             numerics: stack.options.numerics,
         }
     }
 
-    fn resample<M: Math>(&mut self, stack: &Stack<'_>, inner: &Range<usize>) {
+    fn resample<M: Math>(&mut self, stack: &Stack<'_>, inner: &Range<usize>, cells_y: &Range<usize>) {
         let [nx, ny, _] = stack.grid.naxis;
         let Self { cells, sums, slab, .. } = self;
         let view = Window {
             cells,
             centres: &stack.centres,
             first_plane: cells.first_plane,
+            ny,
+            rows: cells_y.clone(),
             numerics: stack.options.numerics,
         };
         let reach = stack.reach();
-        let most = (RING_BYTES / ((2 * reach + 1) * ny * size_of::<drizzle::Sums>())).clamp(4, drizzle::MOST_PLANES);
+        let most = (RING_BYTES / ((2 * reach + 1) * cells.size[1] * size_of::<drizzle::Sums>()))
+            .clamp(4, drizzle::MOST_PLANES);
         // All threads are to have the same number of tiles of the same depth.
         let n_tiles = inner.len().div_ceil(most).next_multiple_of(sums.len());
         let depth = inner.len().div_ceil(n_tiles).max(1);
@@ -211,7 +228,7 @@ impl WindowWork {
                 match stack.options.resample {
                     Resample::Nearest => view.nearest(unit, &planes, tile),
                     Resample::Drizzle if !has_counts && let Some(sides) = method.sides => {
-                        sums.resize(drizzle::sums_needed(ny, depth).max(sums.len()), [0.0; 4]);
+                        sums.resize(drizzle::sums_needed(cells.size[1], depth).max(sums.len()), [0.0; 4]);
                         drizzle::drizzle(&view, &method, sides, &planes, sums, tile);
                     }
                     Resample::Drizzle => view.resample(&method, reach, &planes, tile),
