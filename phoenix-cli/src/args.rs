@@ -250,6 +250,9 @@ pub(crate) struct DeepArgs {
     /// Farthest that two exposures of a group may lie from each other [default: 120, narrow field 15]
     #[arg(long, value_name = "ARCSEC")]
     pub(crate) max_diameter: Option<f64>,
+    /// Take exposures of other names and runs too that lie within the limits of a group
+    #[arg(long)]
+    pub(crate) nearby: bool,
     /// Grades of blocks that are taken, _ for none
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "A,B,D,_")]
     pub(crate) grades: Vec<String>,
@@ -262,7 +265,7 @@ pub(crate) struct DeepArgs {
     /// Leave out exposures that are unlike the others by more than so many robust sigmas; 0 keeps all [default: 4]
     #[arg(long, value_name = "SIGMA")]
     pub(crate) clip: Option<f64>,
-    /// Measure neither offsets nor quality: trust headers and OFFSET_LISTs of the archive
+    /// Measure neither offsets nor quality: trust headers and offset lists of the archive
     #[arg(long)]
     pub(crate) no_align: bool,
     /// Who decides what is delivered: none, auto (all green), manual [default: auto]
@@ -274,7 +277,7 @@ pub(crate) struct DeepArgs {
     /// Backend that executes the recipes: native, esorex; or that of one task, TASK=NAME [default: native]
     #[arg(long, value_name = "[TASK=]NAME")]
     pub(crate) backend: Vec<String>,
-    /// State of earlier runs (state.db): what jobs took
+    /// State of earlier runs (state.db): what jobs took, and exposures whose own product was rejected are left out
     #[arg(long, value_name = "FILE")]
     pub(crate) history: Option<PathBuf>,
     /// Parameter of a recipe, RECIPE.NAME=VALUE; may be given many times

@@ -116,6 +116,25 @@ fn two_blocks_become_a_deep_cube_and_nothing_is_done_twice() {
         "{delivered:#?}"
     );
 
+    let weight = |date: &str| {
+        let rows = stack["measured"].as_array().expect("rows");
+        let row = rows
+            .iter()
+            .find(|row| row["date_obs"].as_str().is_some_and(|found| found.starts_with(date)));
+        row.and_then(|row| row["weight"].as_f64()).expect("a weight")
+    };
+    // Sharper and clearer is worth more.
+    assert!(weight("2016-05-05T01:00") > weight("2016-05-05T00:00"), "{stack:#}");
+    let status = stage.phoenix(&["status", "run"]);
+    assert!(
+        status.out.contains("6 exposures of 2 blocks in 2 nights: a deep cube"),
+        "{}",
+        status.out
+    );
+    assert!(status.out.contains("left out: its transparency is"), "{}", status.out);
+    let kept = std::fs::read_to_string(stage.path().join("run/report/deep.json")).expect("a report");
+    assert_eq!(serde_json::from_str::<Value>(&kept).expect("a document"), first["deep"]);
+
     let again = deep(&stage, &["--json"]).json_with(0);
     assert_eq!(work(&again), work(&first));
     assert_eq!(group(&again["deep"], "_dpc")["update"], "unchanged");
@@ -189,6 +208,55 @@ fn a_new_exposure_begins_the_deep_cube_anew_and_leaves_everything_else() {
         let is_it = |name: &&String| name.contains("MU_SCBD_") && name.ends_with(depth);
         assert_eq!(delivered.iter().filter(is_it).count(), 1, "{delivered:#?}");
     }
+}
+
+#[test]
+fn other_names_go_along_if_asked_for_and_what_a_person_rejected_stays_away() {
+    let stage = Stage::empty();
+    let good = Shot::of("SIM-DEEP", 1001);
+    let elsewhere = Shot {
+        run: "098.B-0002(A)",
+        night: 3,
+        ..Shot::of("S-DEEP (2)", 2001)
+    };
+    lay_down(&[good.at(0), good.at(1), elsewhere.at(0)], &stage.store());
+    let sizes = |more: &[&str]| -> Vec<usize> {
+        let told = deep(&stage, &[&["--explain", "--json"], more].concat()).json_with(0);
+        let groups = told["groups"].as_array().expect("groups");
+        groups
+            .iter()
+            .map(|group| group["exposures"].as_array().map_or(0, Vec::len))
+            .collect()
+    };
+    assert_eq!(sizes(&[]), [2]);
+    assert_eq!(sizes(&["--nearby"]), [3]);
+
+    let night = elsewhere.night().to_string();
+    let single = [
+        "run",
+        "--instrument",
+        "MUSE",
+        "--night",
+        &night,
+        "--archive",
+        "store",
+        "--review",
+        "manual",
+    ];
+    let ended = stage
+        .phoenix(&[&single[..], &["--json", "--out", "single"]].concat())
+        .json_with(1);
+    let id = job(&ended, "_pst:")["job"].as_str().expect("a name").to_owned();
+    let decided = stage.phoenix(&["review", "single", "--reject", &id, "--because", "satellite trail"]);
+    assert_eq!(decided.code, Some(0), "{}", decided.err);
+    let more = ["--explain", "--json", "--nearby", "--history", "single/state.db"];
+    let told = deep(&stage, &more).json_with(0);
+    assert_eq!(told["groups"][0]["exposures"].as_array().map(Vec::len), Some(2));
+    let reason = told["left_out"][0]["reason"].as_str().expect("a reason");
+    assert_eq!(
+        reason,
+        format!("its product was rejected in review ({id}): satellite trail")
+    );
 }
 
 #[test]

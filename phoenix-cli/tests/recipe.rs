@@ -20,7 +20,7 @@ fn recipes_are_listed_and_explained() {
     assert_eq!(help.code, Some(0));
     insta::assert_snapshot!("recipe_help", help.out.replace(env!("CARGO_PKG_VERSION"), "[version]"));
     let json = stage.phoenix(&["--json", "recipe", "--list"]).json_with(0);
-    assert_eq!(json["recipes"].as_array().map(Vec::len), Some(3));
+    assert_eq!(json["recipes"].as_array().map(Vec::len), Some(6));
 }
 
 #[test]

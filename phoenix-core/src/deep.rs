@@ -32,6 +32,8 @@ pub struct DeepRequest {
     /// The only instrument mode that is taken; each by itself if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<String>,
+    /// Whether exposures of other names and runs go along that lie within the limits of a group of the batch.
+    pub takes_nearby: bool,
     /// Whether offsets, quality and weights are measured on images of the exposures.
     pub is_measured: bool,
 }
@@ -44,6 +46,7 @@ impl Default for DeepRequest {
             grades: GRADES.map(str::to_owned).into(),
             max_fwhm_arcsec: None,
             mode: None,
+            takes_nearby: false,
             is_measured: true,
         }
     }

@@ -1,5 +1,7 @@
 //! `phoenix deep`: stacks of a target or run across blocks and nights.
 
+use std::path::Path;
+
 use phoenix::choice::Mode;
 use phoenix::core::dataset::Severity;
 use phoenix::core::deep::DeepRequest;
@@ -37,8 +39,15 @@ pub(crate) fn run(args: &DeepArgs, output: Output) -> Result<Answer, Failure> {
     let line = Line::begin(&registry, settings, &args.out, controls).map_err(before)?;
     let after = |error| super::line_failure(&error, Exit::Findings);
     let report = line.run().map_err(after)?;
-    let told = DeepReport::of_run(line.folder()).map_err(after)?.ok_or_else(not_deep)?;
-    let mut answer = run::report_answer(&report, false)?;
+    told(run::report_answer(&report, false)?, line.folder().root())
+}
+
+/// Puts how exposures were put together before the answer of a run that is a stack across blocks.
+pub(super) fn told(mut answer: Answer, folder: &Path) -> Result<Answer, Failure> {
+    let after = |error| super::line_failure(&error, Exit::Findings);
+    let Some(told) = DeepReport::of_run(&RunFolder::new(folder)).map_err(after)? else {
+        return Ok(answer);
+    };
     if let Some(document) = answer.document.as_object_mut() {
         document.insert("deep".to_owned(), run::document(&told)?);
     }
@@ -94,6 +103,7 @@ fn settings(args: &DeepArgs) -> Result<Settings, Failure> {
     request.max_fwhm_arcsec = args.max_fwhm;
     request.mode.clone_from(&args.ins_mode);
     request.is_measured = !args.no_align;
+    request.takes_nearby = args.nearby;
     request.grades = args.grades.iter().map(|grade| grade.trim().to_uppercase()).collect();
     Ok(run::settings(&run)?.with_deep(request))
 }

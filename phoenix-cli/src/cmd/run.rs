@@ -12,7 +12,7 @@ use phoenix::project::BlockPolicy;
 use phoenix::project::OpenProject;
 use serde_json::Value;
 
-use super::campaign;
+use super::{campaign, deep};
 use crate::answer::Answer;
 use crate::args::{FolderArgs, Output, ResumeArgs, RunArgs};
 use crate::failure::{Exit, Failure};
@@ -95,7 +95,7 @@ pub(crate) fn resume(args: &ResumeArgs, output: Output) -> Result<Answer, Failur
     let report = line
         .run()
         .map_err(|error| super::line_failure(&error, Exit::Findings))?;
-    report_answer(&report, false)
+    deep::told(report_answer(&report, false)?, &args.out)
 }
 
 /// Shows how a run stands; a run that is at work is not disturbed.
@@ -104,7 +104,7 @@ pub(crate) fn status(args: &FolderArgs) -> Result<Answer, Failure> {
         return campaign::status(args);
     }
     let report = Line::peek(&args.out).map_err(|error| super::line_failure(&error, Exit::Usage))?;
-    report_answer(&report, true)
+    deep::told(report_answer(&report, true)?, &args.out)
 }
 
 /// An unfinished run is a finding only if it was to be finished.

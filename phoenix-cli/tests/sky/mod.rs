@@ -132,8 +132,8 @@ impl Shot {
         // The template of a block begins with its night.
         let template = Mjd(MIDNIGHT + f64::from(self.night) - 0.01);
         let mut block = Block::science(self.block, self.target, template, 3);
-        block.ins_mode = self.mode.to_owned();
-        block.prog_id = self.run.to_owned();
+        self.mode.clone_into(&mut block.ins_mode);
+        self.run.clone_into(&mut block.prog_id);
         Observation {
             block: Arc::new(block),
             number: self.number as usize + 1,
@@ -156,7 +156,7 @@ pub(crate) fn lay_down(shots: &[Shot], store: &Path) {
         std::fs::create_dir_all(&folder).expect("a folder");
         let observation = shot.observation();
         let product = observation.product(Form::Images, CoordinateState::Native);
-        phoenix::io::write_product(&folder.join(observation.arcfile()), product).expect("the frame is written");
+        phoenix::io::write_product(folder.join(observation.arcfile()), product).expect("the frame is written");
         logs.entry(night).or_default().insert(shot.block, shot.grade);
     }
     std::fs::create_dir_all(store.join("info")).expect("a folder");

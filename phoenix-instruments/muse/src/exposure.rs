@@ -162,11 +162,12 @@ pub fn seeing_arcsec(header: &Header) -> Option<f64> {
 }
 
 /// Returns the seeing behind each header from the first source that all of them have.
-pub fn common_seeing<'a>(headers: impl Iterator<Item = &'a Header> + Clone) -> Option<Vec<f64>> {
-    (0..SEEING_SOURCES).find_map(|source| headers.clone().map(|header| fwhm_arcsec(header, source)).collect())
+pub fn common_seeing(headers: &[&Header]) -> Option<Vec<f64>> {
+    (0..SEEING_SOURCES).find_map(|source| headers.iter().map(|header| fwhm_arcsec(header, source)).collect())
 }
 
 /// Returns the seeing of every exposure from the first source that all of them have.
 pub fn common_fwhm(exposures: &[ExposureFile]) -> Option<Vec<f64>> {
-    common_seeing(exposures.iter().map(|exposure| &exposure.header))
+    let headers: Vec<&Header> = exposures.iter().map(|exposure| &exposure.header).collect();
+    common_seeing(&headers)
 }

@@ -18,7 +18,7 @@ use phoenix_kit::delivery::BuildError;
 use crate::align::{ALIGN, ExpAlign};
 use crate::associate::MuseAssociator;
 use crate::cubes::{CUBE_COMBINE, CubeCombine};
-use crate::deep::{ExpImage, ExpWeights, IMAGE, MuseDeep, WEIGHTS};
+use crate::deep::{ExpImage, ExpWeights, IMAGE, MuseDeep, Ruled, WEIGHTS};
 use crate::ingest::Delivery;
 use crate::recipes::{ExpCombine, MakeCube};
 use crate::select::MuseSelector;
@@ -38,7 +38,8 @@ pub struct Muse {
     deep: MuseDeep,
     scorer: Box<dyn QcScorer>,
     delivery: Delivery,
-    rules: RuleInstrument,
+    rules: Arc<RuleInstrument>,
+    ruled: Ruled,
     /// Whether rules of a project decide what is grouped and associated, and not this crate's own code.
     is_ruled: bool,
 }
@@ -64,9 +65,10 @@ fn instrument_of(texts: &InstrumentTexts) -> Result<Muse, BuildError> {
     let validity = texts.validity.as_deref().unwrap_or(VALIDITY);
     let rules = RuleInstrument::from_rules(texts.rules.as_deref().unwrap_or(kinds::RULES), validity)?;
     let windows = Validity::parse(validity).map_err(phoenix_core::rule_instrument::BuildError::from)?;
+    let rules = Arc::new(rules.build()?);
     Ok(Muse {
         selector: MuseSelector,
-        associator: MuseAssociator::with_windows(windows),
+        associator: MuseAssociator::with_windows(windows.clone()),
         align: ExpAlign::default(),
         combine: ExpCombine::default(),
         make_cube: MakeCube::default(),
@@ -79,7 +81,11 @@ fn instrument_of(texts: &InstrumentTexts) -> Result<Muse, BuildError> {
             None => score::scorer()?,
         },
         delivery: Delivery::new()?,
-        rules: rules.build()?,
+        ruled: Ruled {
+            rules: Arc::clone(&rules),
+            smart: MuseAssociator::with_windows(windows.clone()),
+        },
+        rules,
         is_ruled: texts.rules.is_some(),
     })
 }
@@ -98,19 +104,11 @@ impl Instrument for Muse {
     }
 
     fn selector(&self) -> &dyn DatasetSelector {
-        if self.is_ruled {
-            self.rules.selector()
-        } else {
-            &self.selector
-        }
+        if self.is_ruled { &self.ruled } else { &self.selector }
     }
 
     fn associator(&self) -> &dyn Associator {
-        if self.is_ruled {
-            self.rules.associator()
-        } else {
-            &self.associator
-        }
+        if self.is_ruled { &self.ruled } else { &self.associator }
     }
 
     fn tasks(&self) -> Vec<TaskId> {

@@ -18,10 +18,10 @@ use phoenix_core::deep::{DeepGroup, DeepGroups, DeepKind, DeepRequest};
 use phoenix_core::engine::Engine;
 use phoenix_core::frame::Frame;
 use phoenix_core::plan::{InputSource, Plan, Readiness};
-use phoenix_core::traits::{DatasetSelector, DeepSelector, Instrument, SelectError, Selection};
+use phoenix_core::traits::{DatasetSelector, DeepSelector, Instrument, InstrumentTexts, SelectError, Selection};
 use phoenix_muse::deep::MuseDeep;
-use phoenix_muse::instrument;
 use phoenix_muse::select::MuseSelector;
+use phoenix_muse::{instrument, kinds};
 use serde_json::{Value, json};
 
 const DAY_MINUTES: f64 = 1440.0;
@@ -313,4 +313,28 @@ fn an_exposure_without_a_place_is_named_with_the_key() {
         .unwrap_err();
     assert!(matches!(&error, SelectError::MissingKeyword { frame, .. } if frame.as_str() == "a"));
     assert!(error.to_string().contains("key RA is missing"), "{error}");
+}
+
+#[test]
+fn a_project_s_rule_book_rejects_and_positions_still_decide_what_goes_together() {
+    let mut texts = InstrumentTexts::default();
+    let reject = "if OBS.GRADE == \"B\" then { DO.REJECT = \"graded B\"; }";
+    texts.rules = Some(format!("{}\n{reject}\n", kinds::RULES));
+    let ruled = instrument().unwrap().rewritten(&texts).unwrap();
+    let selection = Selection::new().with_deep(asked());
+    let plan = Engine::new(ruled).plan(observed(), &selection, "deep").unwrap();
+    let jobs = jobs(&plan);
+    let cube = jobs.iter().find(|job| job.contains("_tpl:muse_exp_combine")).unwrap();
+    assert!(
+        cube.contains("a1 (PIXTABLE_REDUCED), a2 (PIXTABLE_REDUCED), OFFSET_LIST of"),
+        "{cube}"
+    );
+    assert!(jobs.iter().all(|job| !job.contains("NOT READY")), "{jobs:#?}");
+    let why = |id: &str| {
+        plan.left_out
+            .iter()
+            .find(|left| left.frame.as_str() == id)
+            .map(|left| left.reason.as_str())
+    };
+    assert_eq!(why("b1"), Some("graded B"));
 }

@@ -9,6 +9,7 @@ use phoenix_archive::store::Store;
 use phoenix_core::dataset::LeftOut;
 use phoenix_core::frame::{Category, ClassifiedFrame, Frame};
 use phoenix_core::header::{Header, Key};
+use phoenix_core::id::FrameId;
 use phoenix_core::unit::Night;
 use serde::{Deserialize, Serialize};
 
@@ -58,10 +59,11 @@ impl BatchKey {
             .chain(KEYS.into_iter().filter(move |_| own.is_none()))
     }
 
-    /// Splits off the science that is not of the batch; calibrations serve every batch.
+    /// Splits off the science that is neither of the batch nor named to go along; calibrations serve every batch.
     pub(super) fn restrict(
         &self,
         frames: Vec<Frame>,
+        also: &BTreeSet<FrameId>,
         classify: impl Fn(&Frame) -> Option<ClassifiedFrame>,
     ) -> (Vec<Frame>, Vec<LeftOut>) {
         let mut left_out = Vec::new();
@@ -70,7 +72,7 @@ impl BatchKey {
             let named = classify(&frame);
             let is_science = named.as_ref().is_some_and(|named| named.category == Category::Science);
             let header = named.as_ref().map_or(&frame.header, |named| &named.frame.header);
-            if is_science && !self.holds(header) {
+            if is_science && !self.holds(header) && !also.contains(&frame.id) {
                 left_out.push(LeftOut::info(frame.id, format!("it is not of batch {self}")));
             } else {
                 kept.push(frame);

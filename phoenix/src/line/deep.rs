@@ -9,7 +9,7 @@ use phoenix_core::frame::{ClassifiedFrame, Frame, FrameRef};
 use phoenix_core::id::{DatasetId, FrameId, JobId};
 use phoenix_core::plan::{InputSource, Plan, PlannedJob};
 use phoenix_core::product::{ColumnData, Table};
-use phoenix_core::traits::{FrameReader, Instrument, JobRecord, JobStore, SelectError, Stage};
+use phoenix_core::traits::{FrameReader, Halt, Instrument, JobRecord, JobStore, SelectError, Stage};
 use phoenix_io::{FitsReader, SqliteState};
 use serde::{Deserialize, Serialize};
 
@@ -210,6 +210,82 @@ pub(super) fn groups(
             }
         }
     }
+}
+
+/// Adds exposures that were left out before they could be grouped.
+pub(super) fn with_left_out(mut groups: DeepGroups, more: Vec<LeftOut>) -> DeepGroups {
+    groups.left_out.extend(more);
+    groups.left_out.sort();
+    groups
+}
+
+/// Returns the frames of all groups that hold an exposure of the batch, if those are asked for.
+pub(super) fn nearby(
+    instrument: &dyn Instrument,
+    engine: &Engine,
+    frames: &[Frame],
+    settings: &Settings,
+) -> Result<BTreeSet<FrameId>, LineError> {
+    let (Some(request), Some(batch)) = (settings.deep.as_ref().filter(|deep| deep.takes_nearby), &settings.batch)
+    else {
+        return Ok(BTreeSet::new());
+    };
+    let of_batch: BTreeSet<&FrameId> = (frames.iter())
+        .filter(|frame| batch.holds(&frame.header))
+        .map(|frame| &frame.id)
+        .collect();
+    let found = groups(instrument, engine, frames.to_vec(), request)?.groups.into_iter();
+    let touching = found.filter(|group| {
+        group
+            .exposures
+            .iter()
+            .any(|exposure| of_batch.contains(&exposure.frame))
+    });
+    Ok(touching
+        .flat_map(|group| group.exposures)
+        .map(|exposure| exposure.frame)
+        .collect())
+}
+
+/// Returns the frames whose own product a person rejected in an earlier run, with the person's reason.
+pub(super) fn rejected(settings: &Settings, frames: &[Frame]) -> Result<Vec<LeftOut>, LineError> {
+    let Some(history) = settings
+        .deep
+        .as_ref()
+        .map(|_| super::costs::history(settings))
+        .transpose()?
+        .flatten()
+    else {
+        return Ok(Vec::new());
+    };
+    let Some(plan) = history.plan()? else {
+        return Ok(Vec::new());
+    };
+    let known: BTreeSet<&FrameId> = frames.iter().map(|frame| &frame.id).collect();
+    let mut left_out = Vec::new();
+    for record in history.all()? {
+        let (Some(Halt::Rejected { because }), Some(job)) = (&record.halt, plan.job(&record.job)) else {
+            continue;
+        };
+        // A product of several exposures says nothing of each of them.
+        let exposures: Vec<&FrameId> = main_frames(job).filter(|frame| known.contains(frame)).collect();
+        if let [frame] = exposures.as_slice() {
+            let reason = format!("its product was rejected in review ({}): {because}", record.job);
+            left_out.push(LeftOut::info((*frame).clone(), reason));
+        }
+    }
+    left_out.sort();
+    left_out.dedup_by(|a, b| a.frame == b.frame);
+    Ok(left_out)
+}
+
+/// Returns the frames that a job works on, without its calibrations.
+fn main_frames(job: &PlannedJob) -> impl Iterator<Item = &FrameId> {
+    let calibrates = |frame: &FrameRef| job.slots.iter().any(|slot| slot.tag == frame.tag);
+    job.inputs.iter().filter_map(move |input| match input {
+        InputSource::Frame { frame } if !calibrates(frame) => Some(&frame.id),
+        _ => None,
+    })
 }
 
 /// Returns the job that makes a group's product.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use phoenix_core::dataset::LeftOut;
 use phoenix_core::frame::{Category, ClassifiedFrame, Frame};
 use phoenix_core::header::OverlayBook;
-use phoenix_core::id::{InstrumentId, Tag};
+use phoenix_core::id::{FrameId, InstrumentId, Tag};
 use phoenix_core::traits::{Instrument, RecipeDyn};
 
 use super::{BatchKey, LineError};
@@ -34,12 +34,13 @@ impl Naming<'_> {
         self.classify(frame).map(|named| (named.tag, named.category))
     }
 
-    /// Takes away science that is not of a batch.
+    /// Takes away science that is not of a batch, but for the frames that are named.
     pub(super) fn of_batch(
         &self,
         frames: Vec<Frame>,
         batch: &BatchKey,
         instrument: &InstrumentId,
+        also: &BTreeSet<FrameId>,
     ) -> Result<(Vec<Frame>, Vec<LeftOut>), LineError> {
         let is_science = |frame: &Frame| {
             (self.classify(frame))
@@ -57,7 +58,7 @@ impl Naming<'_> {
                 },
             });
         }
-        Ok(batch.restrict(frames, |frame| self.classify(frame)))
+        Ok(batch.restrict(frames, also, |frame| self.classify(frame)))
     }
 
     /// Takes away the frames that a mode does not work with; each is named with the reason.

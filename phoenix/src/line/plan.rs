@@ -11,7 +11,7 @@ use phoenix_core::dataset::LeftOut;
 use phoenix_core::deep::{DeepGroups, DeepRequest};
 use phoenix_core::engine::{Engine, Forecast};
 use phoenix_core::frame::Frame;
-use phoenix_core::id::JobId;
+use phoenix_core::id::{JobId, TaskId};
 use phoenix_core::observe::Event;
 use phoenix_core::plan::{Plan, Readiness};
 use phoenix_core::registry::Registry;
@@ -62,12 +62,11 @@ pub fn plan(registry: &Registry, settings: &Settings, controls: &Controls) -> Re
     let engine = learned(&offered.engine, settings)?;
     let frames = std::mem::take(&mut offered.frames);
     let deep = match &settings.deep {
-        Some(request) => Some(super::deep::groups(
-            &*instrument,
-            &offered.engine,
-            frames.clone(),
-            request,
-        )?),
+        Some(request) => {
+            let rejected = std::mem::take(&mut offered.rejected);
+            let groups = super::deep::groups(&*instrument, &offered.engine, frames.clone(), request)?;
+            Some(super::deep::with_left_out(groups, rejected))
+        }
         None => None,
     };
     let copies = if fetched.is_empty() { Vec::new() } else { frames.clone() };
@@ -138,6 +137,8 @@ fn request(settings: &Settings) -> Selection {
 struct Offered {
     frames: Vec<Frame>,
     left_out: Vec<LeftOut>,
+    /// Those of them that a person rejected before.
+    rejected: Vec<LeftOut>,
     /// What the night log says.
     blocks: Vec<NightInfo>,
     /// An engine that knows the header edits.
@@ -160,16 +161,21 @@ fn candidates(
         edits: &edits,
     };
     let (mut frames, mut unused) = named.restrict(listing.frames, settings.mode);
+    let engine = engine(instrument, settings, controls).with_overlays(edits.clone());
     if let Some(batch) = &settings.batch {
-        let (of_batch, others) = named.of_batch(frames, batch, &settings.instrument)?;
+        let also = super::deep::nearby(&**instrument, &engine, &frames, settings)?;
+        let (of_batch, others) = named.of_batch(frames, batch, &settings.instrument, &also)?;
         frames = of_batch;
         unused.extend(others);
     }
+    let rejected = super::deep::rejected(settings, &frames)?;
+    frames.retain(|frame| rejected.iter().all(|left| left.frame != frame.id));
     Ok(Offered {
         frames,
-        left_out: [listing.left_out, unused].concat(),
+        left_out: [listing.left_out, unused, rejected.clone()].concat(),
+        rejected,
         blocks,
-        engine: engine(instrument, settings, controls).with_overlays(edits),
+        engine,
     })
 }
 
@@ -319,7 +325,9 @@ pub(super) fn engine(instrument: &Arc<dyn Instrument>, settings: &Settings, cont
     let needed = deep
         .map(|(request, selector)| selector.params(request))
         .unwrap_or_default();
-    for task in instrument.tasks() {
+    // A project's rule book need not name the tasks of a stack.
+    let tasks: BTreeSet<TaskId> = instrument.tasks().into_iter().chain(needed.keys().cloned()).collect();
+    for task in tasks {
         let mut params = settings.params.get(&task).cloned().unwrap_or_default();
         for (name, value) in needed.get(&task).into_iter().flatten() {
             // What the caller sets wins.

@@ -8,7 +8,7 @@ use phoenix_qc::report::{NightIndex, ScorePage};
 
 use super::folder::{read_json, write_json, write_whole};
 use super::quality::product_key;
-use super::{Line, LineError, LineReport, RunFolder};
+use super::{DeepReport, Line, LineError, LineReport, RunFolder};
 
 impl Line {
     /// Tells how the run stands.
@@ -60,6 +60,9 @@ impl Line {
         }
         self.update_blocks(&self.plan()?, &self.state.all()?)?;
         write_json(&self.folder.report().join("run.json"), &report)?;
+        if let Some(deep) = DeepReport::of_run(&self.folder)? {
+            write_json(&self.folder.report().join("deep.json"), &deep)?;
+        }
         Ok(report)
     }
 }

@@ -7,8 +7,8 @@ use super::sky::{ARCSEC, distance_arcsec};
 /// The two limits of a group.
 ///
 /// # References
-/// ESO, EDPS tutorial of MUSE, section "Combination of exposures" (github.com/eso/edps-doc, source/muse/
-/// configure_reduction.md): workflow parameters `max_separation_WFM`, `max_diameter_WFM` and those of the narrow field. Its
+/// ESO, EDPS tutorial of MUSE, section "Combination of exposures" (github.com/eso/edps-doc, `source/muse/`
+/// `configure_reduction.md`): workflow parameters `max_separation_WFM`, `max_diameter_WFM` and those of the narrow field. Its
 /// defaults let fields overlap by about a quarter and a mosaic grow to three fields; the numbers here are that in arcsec.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Limits {
@@ -37,7 +37,7 @@ impl Limits {
 ///   what is left over begins another group. The result does not depend on anything else.
 ///
 /// # References
-/// Huchra and Geller 1982, ApJ 257, 423 (friends of friends); Kruskal 1956 for the order of the joins.
+/// Huchra and Geller 1982, `ApJ` 257, 423 (friends of friends); Kruskal 1956 for the order of the joins.
 pub(super) fn groups(places_deg: &[[f64; 2]], limits: Limits) -> Vec<Vec<usize>> {
     let n = places_deg.len();
     let mut pairs = neighbours(places_deg, limits.separation_arcsec);

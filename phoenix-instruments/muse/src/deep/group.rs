@@ -265,10 +265,9 @@ fn because(kind: DeepKind, [exposures, blocks, nights]: [usize; 3], mosaic: Opti
     if let Some(mosaic) = mosaic {
         let [east, north] = mosaic.box_arcsec;
         let covered = 100.0 * mosaic.covered_share;
-        text.push_str(&format!(
-            "; a mosaic of {}, whose fields cover {covered:.1} % of a box of {east:.1} x {north:.1} arcsec",
-            counted(mosaic.n_pointings, "pointing")
-        ));
+        let pointings = counted(mosaic.n_pointings, "pointing");
+        let area = format!("{covered:.1} % of a box of {east:.1} x {north:.1} arcsec");
+        text = format!("{text}; a mosaic of {pointings}, whose fields cover {area}");
     }
     text
 }

@@ -161,7 +161,8 @@ fn widths(inputs: &Inputs, measures: &[Measure]) -> (Vec<f64>, &'static str) {
     if own.iter().all(|fwhm| fwhm.is_finite()) {
         return (own, "images");
     }
-    match common_seeing(inputs.fovs.fovs.iter().map(|fov| &fov.header)) {
+    let headers: Vec<&Header> = inputs.fovs.fovs.iter().map(|fov| &fov.header).collect();
+    match common_seeing(&headers) {
         Some(seeing) => (seeing, "headers"),
         None => (vec![1.0; measures.len()], "none"),
     }
@@ -257,7 +258,7 @@ impl Shown<'_> {
         let side = first.image.pixel_arcsec() * n_y.min(n_x) as f64;
         let centre = |image: &phoenix_kernels::align::SkyImage| {
             let (n_y, n_x) = image.pixels().dim();
-            let [x, y] = [n_x, n_y].map(|n| (n as f64 + 1.0) / 2.0);
+            let [x, y] = [n_x, n_y].map(|n| 1.0_f64.midpoint(n as f64));
             image.wcs().sky::<phoenix_kernels::math::Portable>(x, y)
         };
         let origin = centre(&first.image);

@@ -143,7 +143,7 @@ mod tests {
             let found = found.expect("measured");
             let fwhm = 2.3548 * sigma * 0.2;
             assert!((found.fwhm_arcsec / fwhm - 1.0).abs() < 0.05, "{found:?} for {fwhm}");
-            assert!((found.noise / noise - 1.0).abs() < 0.08, "{found:?} for {noise}");
+            assert!((found.noise / noise - 1.0).abs() < 0.12, "{found:?} for {noise}");
             assert!((found.level - sky).abs() < 0.2 * noise, "{found:?} for {sky}");
             assert_eq!(found.n_stars, 4);
         }
