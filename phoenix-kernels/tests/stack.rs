@@ -235,7 +235,13 @@ fn strips_of_planes_that_do_not_fit_give_the_same_bits_and_counts() {
             for request in [automatic(), GridRequest::Fixed(fixed([9, 8, 12]))] {
                 let mut options = options(numerics, resample);
                 options.trace = true;
+                let factors = |options: &StackOptions| {
+                    let stack = Stack::plan(&views, &request, options, &Hooks::none()).unwrap();
+                    let blocks = [[3, 3, 1], [1, 1, 4], [2, 1, 3]];
+                    stack.covariance_factors(&blocks, &Hooks::none()).unwrap()
+                };
                 let whole = run(&views, &request, &options, None);
+                let whole_factors = factors(&options);
                 options.memory_bytes = 0;
                 let Err(KernelError::Memory { floor_bytes, .. }) =
                     Stack::plan(&views, &request, &options, &Hooks::none())
@@ -248,6 +254,7 @@ fn strips_of_planes_that_do_not_fit_give_the_same_bits_and_counts() {
                     assert_eq!(bits(&parts.0), bits(&whole.0), "{numerics:?} {resample:?} values");
                     assert_eq!(bits(&parts.1), bits(&whole.1), "{numerics:?} {resample:?} variances");
                     assert_eq!(parts.2, whole.2, "{numerics:?} {resample:?}");
+                    assert_eq!(factors(&options), whole_factors, "{numerics:?} {resample:?}");
                 }
             }
         }

@@ -22,16 +22,7 @@ use crate::filters::{self, FilterCurve};
 use crate::load::Inputs;
 use crate::params::{CombineParams, NumericsChoice};
 use crate::place::{Placed, place};
-use crate::{covariance, expmap, fault, headers, offsets, quality};
-
-/// Least memory for windows: small inputs fit whole.
-const LEAST_WINDOW_BYTES: u64 = 40 << 20;
-/// Most memory for windows: larger ones are no faster.
-const MOST_WINDOW_BYTES: u64 = 3 << 30;
-/// Memory for windows for each exposure.
-const EXPOSURE_BYTES: u64 = 256 << 10;
-/// Bytes of one row in the files.
-const ROW_BYTES: u64 = 28;
+use crate::{covariance, expmap, fault, headers, memory, offsets, quality};
 
 /// What a recipe tells the shared run about itself.
 #[derive(Debug, Clone, Copy)]
@@ -122,8 +113,9 @@ impl Job<'_> {
         };
         let mut options = self.params.stack_options();
         options.pixel_scale = self.pixel_scale();
-        options.window_bytes = window_bytes(self.placed.exposures.iter().map(|exposure| exposure.rows.len()));
-        options.memory_bytes = usize::try_from(ctx.memory_bytes / 4 * 3).unwrap_or(usize::MAX);
+        let n_rows = || self.placed.exposures.iter().map(|exposure| exposure.rows.len());
+        options.window_bytes = memory::wanted_window_bytes(n_rows());
+        options.memory_bytes = memory::allowed_window_bytes(ctx.memory_bytes, n_rows());
         let request = self.grid_request();
         let stack =
             Stack::plan(&self.placed.exposures, &request, &options, &hooks).map_err(|error| self.error(error))?;
@@ -365,12 +357,4 @@ impl Job<'_> {
 /// How many sources of a field may get keywords: one per 20 x 20 voxels.
 fn most_sources(grid: &CubeGrid) -> usize {
     (grid.naxis[0] * grid.naxis[1] / 400).clamp(4, quality::MOST_SOURCES)
-}
-
-/// Memory that a window is made to fill: twice what the longest exposure has, whatever their number, and little for each.
-/// Three quarters of the budget bound it; the rest is for images, index and buffers.
-fn window_bytes(n_rows: impl Iterator<Item = u64>) -> usize {
-    let wanted = n_rows.fold([0, 0], |[most, n], rows| [rows.max(most), n + 1]);
-    let bytes = wanted[0] * 2 * ROW_BYTES + wanted[1] * EXPOSURE_BYTES;
-    usize::try_from(bytes.clamp(LEAST_WINDOW_BYTES, MOST_WINDOW_BYTES)).unwrap_or(usize::MAX)
 }

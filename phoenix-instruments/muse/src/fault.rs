@@ -2,8 +2,10 @@
 
 use phoenix_core::traits::{ReadError, RecipeError, SinkError};
 use phoenix_kernels::KernelError;
+use phoenix_kernels::ifu::PixelRows;
 
 use crate::exposure::ExposureFile;
+use crate::memory;
 use crate::params::CombineParams;
 
 /// Tells a kernel's error with the frame's name.
@@ -29,7 +31,7 @@ pub(crate) fn of_kernel(
         },
         KernelError::Memory { floor_bytes, .. } => RecipeError::Memory {
             budget_bytes,
-            floor_bytes: (floor_bytes as u64).saturating_mul(4) / 3,
+            floor_bytes: memory::least_budget_bytes(floor_bytes, exposures.iter().map(|file| file.table.len())),
         },
         KernelError::Read {
             exposure,

@@ -15,6 +15,7 @@ pub mod headers;
 pub mod ingest;
 pub mod kinds;
 pub mod load;
+mod memory;
 pub mod offsets;
 pub mod params;
 pub mod place;

@@ -74,23 +74,12 @@ impl Stack<'_> {
     /// `Memory` where one plane in strips of one row of voxels does not fit; `Stopped`, `Read`, `Shape`.
     pub(super) fn choose_window<M: Math>(&self, hooks: &Hooks<'_>) -> Result<(usize, Vec<Range<usize>>), KernelError> {
         let [_, ny, nz] = self.grid.naxis;
-        let mut sums = vec![0.0];
-        for d in gather::rows_per_plane(&self.index, nz) {
-            sums.push(sums[sums.len() - 1] + d);
-        }
-        let costs = Costs {
-            sums,
-            naxis: self.grid.naxis,
-            margin: self.reach() + usize::from(self.options.cosmic.sigma > 0.0),
-            cell_bytes: BYTES_PER_CELL * (1 + rayon::current_num_threads()),
-            voxel_bytes: BYTES_PER_VOXEL + if self.options.counts { 4 } else { 0 },
-        };
-        let allowed = self.options.memory_bytes;
-        let wanted = costs.whole(LEAST_PLANES.min(nz)).max(self.options.window_bytes);
+        let costs = self.costs();
+        let (allowed, filled) = (self.options.memory_bytes, self.filled(&costs));
         // All windows are to have the same depth.
         let even = |n: usize, most: usize| n.div_ceil(n.div_ceil(most));
         if costs.whole(1) <= allowed {
-            let planes = even(nz, costs.deepest(wanted.min(allowed)));
+            let planes = even(nz, costs.deepest(filled));
             return Ok((planes, std::iter::once(0..ny).collect()));
         }
         let density = self.density_along_y::<M>(&costs.sums, hooks)?;
@@ -106,6 +95,41 @@ impl Stack<'_> {
             allowed_bytes: allowed,
             floor_bytes: costs.in_strips(1, 1, &density),
         })
+    }
+
+    /// Finds how many rows of voxels of `planes` planes are worked on at once within the memory of windows.
+    ///
+    /// # Errors
+    /// `Stopped`, `Read`, `Shape`.
+    pub(super) fn strip_height<M: Math>(&self, planes: usize, hooks: &Hooks<'_>) -> Result<usize, KernelError> {
+        let (ny, costs) = (self.grid.naxis[1], self.costs());
+        let filled = self.filled(&costs);
+        if costs.whole(planes) <= filled {
+            return Ok(ny);
+        }
+        let density = self.density_along_y::<M>(&costs.sums, hooks)?;
+        let fits = |height: &usize| costs.in_strips(planes, *height, &density) <= filled;
+        Ok((1..ny).rev().find(fits).unwrap_or(1))
+    }
+
+    /// Memory that windows fill.
+    fn filled(&self, costs: &Costs) -> usize {
+        let wanted = costs.whole(LEAST_PLANES.min(self.grid.naxis[2]));
+        wanted.max(self.options.window_bytes).min(self.options.memory_bytes)
+    }
+
+    fn costs(&self) -> Costs {
+        let mut sums = vec![0.0];
+        for d in gather::rows_per_plane(&self.index, self.grid.naxis[2]) {
+            sums.push(sums[sums.len() - 1] + d);
+        }
+        Costs {
+            sums,
+            naxis: self.grid.naxis,
+            margin: self.reach() + usize::from(self.options.cosmic.sigma > 0.0),
+            cell_bytes: BYTES_PER_CELL * (1 + rayon::current_num_threads()),
+            voxel_bytes: BYTES_PER_VOXEL + if self.options.counts { 4 } else { 0 },
+        }
     }
 
     /// Counts the rows along y in the planes that have most.

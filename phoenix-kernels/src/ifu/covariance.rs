@@ -21,23 +21,27 @@ pub(super) fn spread_out(n: usize, size: usize, most: usize) -> Vec<usize> {
     (0..taken).map(|k| (2 * k + 1) * fit / (2 * taken) * size).collect()
 }
 
-/// Returns, for each complete sample block of `size` whose first plane is `first`, true variance over independent
-/// variance of its mean, in a fixed order.
+/// Returns, for each complete sample block of `size` whose first plane is `first` and whose first row of voxels is among
+/// `rows`, its place and true variance over independent variance of its mean.
 pub(super) fn ratios<S: Spread>(
     window: &Window<'_>,
     method: &S,
     reach: usize,
     size: [usize; 3],
     first: usize,
-) -> Vec<f64> {
+    rows: &Range<usize>,
+) -> Vec<([usize; 2], f64)> {
     let run = Run { window, reach };
-    let [nx, ny] = window.cells.size;
-    let starts_y = spread_out(ny, size[1], MOST_ALONG);
-    let blocks = spread_out(nx, size[0], MOST_ALONG)
+    let mut starts_y = spread_out(window.ny, size[1], MOST_ALONG);
+    starts_y.retain(|y| rows.contains(y));
+    let blocks = spread_out(window.cells.size[0], size[0], MOST_ALONG)
         .into_iter()
         .flat_map(|x| starts_y.iter().map(move |y| [x, *y]));
     blocks
-        .filter_map(|[x, y]| run.ratio(method, &[x..x + size[0], y..y + size[1], first..first + size[2]]))
+        .filter_map(|[x, y]| {
+            let block = [x..x + size[0], y..y + size[1], first..first + size[2]];
+            run.ratio(method, &block).map(|ratio| ([x, y], ratio))
+        })
         .collect()
 }
 
@@ -105,7 +109,7 @@ pub(super) fn each(part: &Part<'_>, block: &[Range<usize>; 3], mut take: impl Fn
     let within = |at: usize, r: &Range<usize>| at.saturating_sub(reach).max(r.start)..(at + reach + 1).min(r.end);
     let [bx, by, bz] = block;
     let (cells, first) = (part.window.cells, part.window.first_plane);
-    let [nx, ny] = cells.size;
+    let (nx, ny) = (cells.size[0], part.window.ny);
     for i in around(bx, nx) {
         for j in around(by, ny) {
             for l in part.planes.clone() {
@@ -117,7 +121,7 @@ pub(super) fn each(part: &Part<'_>, block: &[Range<usize>; 3], mut take: impl Fn
                     planes: within(l, bz),
                     ny,
                 };
-                for row in cells.range(i, j, l - first..l - first + 1) {
+                for row in cells.range(i, j - cells.first_row, l - first..l - first + 1) {
                     if is_used(cells.bits[row]) {
                         take(&near, &cells.records[row]);
                     }

@@ -18,6 +18,9 @@ use rayon::prelude::*;
 use std::marker::PhantomData;
 use std::ops::Range;
 
+/// Run, x and y of a sample block, and what was measured there.
+type Placed = ([usize; 3], f64);
+
 /// A prepared combination: rows indexed, grid fixed.
 pub struct Stack<'a> {
     pub(super) exposures: &'a [Exposure<'a>],
@@ -218,28 +221,45 @@ impl<'a> Stack<'a> {
             .max()
             .unwrap_or(1);
         let runs = covariance::spread_out(nz, deepest, covariance::MOST_RUNS);
+        let ny = self.grid.naxis[1];
+        let height = self.strip_height::<M>(deepest, hooks)?;
+        let tallest = blocks.iter().map(|block| block[1]).max().unwrap_or(1);
         let mut work = WindowWork::new(rayon::current_num_threads());
-        let mut found: Vec<Vec<Vec<f64>>> = Vec::with_capacity(runs.len());
-        for &first in &runs {
-            work.load::<M>(self, &(first..first + deepest), hooks)?;
-            let window = work.window(self);
-            let ratios = blocks.par_iter().map(|&block| {
-                let start = first + (deepest.saturating_sub(block[2])) / 2;
-                match self.options.resample {
-                    _ if block[2] > deepest => Vec::new(),
-                    Resample::Drizzle => covariance::ratios(&window, &self.drizzle(), self.reach(), block, start),
-                    _ => covariance::ratios(&window, &self.distance::<M>(), self.reach(), block, start),
+        let mut found: Vec<Vec<Placed>> = vec![Vec::new(); blocks.len()];
+        for (run, &first) in runs.iter().enumerate() {
+            for row in (0..ny).step_by(height) {
+                let rows = row..(row + height).min(ny);
+                work.load::<M>(
+                    self,
+                    &(first..first + deepest),
+                    &(row..(rows.end + tallest).min(ny)),
+                    hooks,
+                )?;
+                let window = work.window(self);
+                let ratios = blocks.par_iter().map(|&block| {
+                    let start = first + (deepest.saturating_sub(block[2])) / 2;
+                    match self.options.resample {
+                        _ if block[2] > deepest => Vec::new(),
+                        Resample::Drizzle => {
+                            covariance::ratios(&window, &self.drizzle(), self.reach(), block, start, &rows)
+                        }
+                        _ => covariance::ratios(&window, &self.distance::<M>(), self.reach(), block, start, &rows),
+                    }
+                });
+                let ratios: Vec<Vec<([usize; 2], f64)>> = ratios.collect();
+                for (found, ratios) in found.iter_mut().zip(ratios) {
+                    found.extend(ratios.into_iter().map(|([x, y], ratio)| ([run, x, y], ratio)));
                 }
-            });
-            found.push(ratios.collect());
-            (hooks.on_tile)(found.len(), runs.len());
+            }
+            (hooks.on_tile)(run + 1, runs.len());
         }
-        let factor = |block: usize| {
-            let ratios = || found.iter().flat_map(|run| &run[block]);
-            let n = ratios().count();
-            (n > 0).then(|| (ratios().sum::<f64>() / n as f64).sqrt())
+        // ORDER: that of a sample without strips.
+        let factor = |mut ratios: Vec<Placed>| {
+            ratios.sort_unstable_by_key(|(place, _)| *place);
+            let n = ratios.len();
+            (n > 0).then(|| (ratios.iter().map(|(_, ratio)| ratio).sum::<f64>() / n as f64).sqrt())
         };
-        Ok((0..blocks.len()).map(factor).collect())
+        Ok(found.into_iter().map(factor).collect())
     }
 
     fn run_with<M: Math>(

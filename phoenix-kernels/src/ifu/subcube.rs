@@ -144,7 +144,7 @@ impl Stack<'_> {
         for is_second in [false, true] {
             for (step, planes) in windows.iter().enumerate() {
                 hooks.check()?;
-                worker.load::<M>(self, planes, hooks)?;
+                worker.load::<M>(self, planes, &block[1], hooks)?;
                 let window = worker.window(self);
                 let part = Part {
                     window: &window,

@@ -94,15 +94,16 @@ impl WindowWork {
         Ok(())
     }
 
-    /// Gathers and tests the rows that `planes` need.
+    /// Gathers and tests the rows that some planes of some rows of voxels need.
     pub(super) fn load<M: Math>(
         &mut self,
         stack: &Stack<'_>,
         planes: &Range<usize>,
+        rows: &Range<usize>,
         hooks: &Hooks<'_>,
     ) -> Result<(), KernelError> {
-        let all = 0..stack.grid.naxis[1];
-        self.gather_planes::<M>(stack, [planes, &all], false, hooks)
+        self.stats = StackStats::default();
+        self.gather_planes::<M>(stack, [planes, rows], false, hooks)
     }
 
     /// The same for a strip of rows of cells; where they follow the planes before, tested rows of those are not read again.

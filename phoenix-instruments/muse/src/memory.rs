@@ -1,0 +1,66 @@
+//! What a stack takes from the memory: windows of rows, and what stands beside them.
+
+/// Least memory for windows: small inputs fit whole.
+const LEAST_WINDOW_BYTES: u64 = 40 << 20;
+/// Most memory for windows: larger ones are no faster.
+const MOST_WINDOW_BYTES: u64 = 3 << 30;
+/// Memory for windows for each exposure.
+const EXPOSURE_BYTES: u64 = 256 << 10;
+/// Bytes of one row in the files.
+const ROW_BYTES: u64 = 28;
+/// Program, images, buffers of readers and writers.
+const BASE_BYTES: u64 = 40 << 20;
+/// Bytes of the index for each block of rows while it is made, and rows of a block.
+const BLOCK: [u64; 2] = [12, 64];
+/// Most bytes of the index of one exposure while it is made.
+const MOST_INDEX_BYTES: u64 = 3 << 20;
+
+/// Returns the memory that a window is made to fill: twice what the longest exposure has, whatever their number, and little
+/// for each.
+pub(crate) fn wanted_window_bytes(n_rows: impl Iterator<Item = u64>) -> usize {
+    let (most, n) = n_rows.fold((0, 0), |(most, n), rows| (rows.max(most), n + 1));
+    let bytes = most * 2 * ROW_BYTES + n * EXPOSURE_BYTES;
+    usize::try_from(bytes.clamp(LEAST_WINDOW_BYTES, MOST_WINDOW_BYTES)).unwrap_or(usize::MAX)
+}
+
+/// Returns the memory that windows may take of a budget; half of it at least.
+pub(crate) fn allowed_window_bytes(budget_bytes: u64, n_rows: impl Iterator<Item = u64>) -> usize {
+    let rest = rest_bytes(n_rows);
+    let bytes = budget_bytes.saturating_sub(rest).max(budget_bytes / 2);
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}
+
+/// Returns the least budget that allows windows of `window_bytes`.
+pub(crate) fn least_budget_bytes(window_bytes: usize, n_rows: impl Iterator<Item = u64>) -> u64 {
+    let bytes = window_bytes as u64;
+    bytes.saturating_add(bytes.min(rest_bytes(n_rows)))
+}
+
+/// Bytes of all that is no window.
+fn rest_bytes(n_rows: impl Iterator<Item = u64>) -> u64 {
+    let [bytes, rows] = BLOCK;
+    let index = n_rows.map(|n| (n.div_ceil(rows) * bytes).min(MOST_INDEX_BYTES));
+    BASE_BYTES + index.sum::<u64>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{allowed_window_bytes, least_budget_bytes, wanted_window_bytes};
+
+    #[test]
+    fn a_window_depends_on_the_longest_exposure_and_little_on_their_number() {
+        let of = |n: usize| wanted_window_bytes(std::iter::repeat_n(5_000_000, n));
+        assert!(of(64) - of(4) <= 60 << 20);
+        assert!(of(4) > 200 << 20);
+    }
+
+    #[test]
+    fn the_least_budget_allows_just_what_was_asked_for() {
+        for window in [1_000, 10 << 20, 100 << 20, 2_usize << 30] {
+            let rows = || std::iter::repeat_n(5_000_000, 16);
+            let budget = least_budget_bytes(window, rows());
+            assert_eq!(allowed_window_bytes(budget, rows()), window);
+            assert!(allowed_window_bytes(budget - 2, rows()) < window);
+        }
+    }
+}
