@@ -11,7 +11,8 @@ mod fields;
 
 use fields::Field;
 use phoenix_kernels::align::{
-    AlignOptions, Alignment, Anchor, CatalogueStar, ExposureOffset, Method, SkyImage, align, align_to,
+    AlignOptions, Alignment, Anchor, CatalogueStar, ExposureOffset, Method, Seam, SkyImage, align, align_to, preview,
+    seams,
 };
 use phoenix_kernels::{Hooks, KernelError};
 
@@ -314,6 +315,49 @@ fn an_anchor_of_another_field_leaves_offsets_as_they_were() {
         &Hooks::none(),
     );
     assert!(matches!(refused, Err(KernelError::Parameter { .. })));
+}
+
+#[test]
+fn a_step_in_level_is_a_seam_and_levels_alike_are_none() {
+    let field = Field::new(950, 5, 8);
+    let alignment = aligned(&field.images);
+    let chosen: Vec<_> = (0..5)
+        .map(|k| (k, alignment.exposures[k].offset_deg, 1.0, 600.0))
+        .collect();
+    let measured = |images: &[SkyImage]| -> Vec<Seam> {
+        let sum = preview(images, &chosen).unwrap();
+        seams(images, &chosen, &sum).into_iter().map(Option::unwrap).collect()
+    };
+    for seam in measured(&field.images) {
+        assert!(seam.step.abs() < 5.0 * seam.error, "{seam:?}");
+        // Noise of 3 in each pixel, lessened by blending, and that of the mean of four.
+        assert!(
+            (1.5..3.5).contains(&seam.pixel_noise) && seam.n_pixels > 50_000,
+            "{seam:?}"
+        );
+    }
+    let mut raised = field.images.clone();
+    raised[2] = SkyImage::new(raised[2].pixels() + 1.0, *raised[2].wcs()).unwrap();
+    for (k, seam) in measured(&raised).iter().enumerate() {
+        let truth = if k == 2 { 1.0 } else { -0.25 };
+        assert!((seam.step - truth).abs() < 5.0 * seam.error, "exposure {k}: {seam:?}");
+    }
+    let apart = [chosen[0], (1, [0.5, 0.0], 1.0, 600.0)];
+    let sum = preview(&field.images[..2], &apart).unwrap();
+    assert_eq!(seams(&field.images[..2], &apart, &sum), [None, None]);
+}
+
+#[test]
+fn widths_of_stars_are_told_only_where_they_are_measured() {
+    let field = Field::new(960, 3, 8);
+    assert!(
+        aligned(&field.images)
+            .exposures
+            .iter()
+            .all(|found| found.is_fwhm_measured)
+    );
+    let empty = aligned(&Field::new(961, 3, 0).images);
+    assert!(empty.exposures.iter().all(|found| !found.is_fwhm_measured));
 }
 
 #[test]

@@ -136,8 +136,8 @@ fn fit(clean: &Clean, peak: &Peak, sigma: f64, is_width_free: bool) -> Option<(F
     None
 }
 
-/// Returns the standard deviation of an image's stars in pixels, or the given one if none can be measured.
-pub(crate) fn width(clean: &Clean, peaks: &[Peak], expected: f64) -> f64 {
+/// Returns the standard deviation of an image's stars in pixels, if any can be measured.
+pub(crate) fn width(clean: &Clean, peaks: &[Peak], expected: f64) -> Option<f64> {
     let mut widths: Vec<f64> = peaks
         .iter()
         .take(WIDTH_SOURCES)
@@ -146,7 +146,7 @@ pub(crate) fn width(clean: &Clean, peaks: &[Peak], expected: f64) -> f64 {
         .map(|(fit, _)| fit.sigma)
         .filter(|sigma| (WIDTHS[0]..=WIDTHS[1]).contains(sigma))
         .collect();
-    median(&mut widths).unwrap_or(expected)
+    median(&mut widths)
 }
 
 /// Returns what tells by how much a pixel pulls the fit towards itself: the share of its noise that the residual lacks.

@@ -108,6 +108,8 @@ pub struct ExposureOffset {
     pub anchor_matches: usize,
     /// Full width at half maximum of stars, arcsec.
     pub fwhm_arcsec: f64,
+    /// Whether that is measured; else it is the width of the detection filter.
+    pub is_fwhm_measured: bool,
 }
 
 /// All offsets and what they rest on.
@@ -129,6 +131,8 @@ pub(super) struct Measured {
     sources: Vec<Source>,
     /// Standard deviation of stars, pixels.
     pub(super) sigma: f64,
+    /// Whether that is measured.
+    has_width: bool,
     correlation: f64,
 }
 
@@ -141,7 +145,8 @@ fn detect(image: &SkyImage, options: &AlignOptions) -> Measured {
     } else {
         Vec::new()
     };
-    let sigma = width(&clean, &peaks, expected);
+    let found = width(&clean, &peaks, expected);
+    let sigma = found.unwrap_or(expected);
     let correlation = Filtered::new(&clean, sigma).correlation;
     let mut sources: Vec<Source> = Vec::new();
     for source in peaks
@@ -162,6 +167,7 @@ fn detect(image: &SkyImage, options: &AlignOptions) -> Measured {
         clean,
         sources,
         sigma,
+        has_width: found.is_some(),
         correlation,
     }
 }
@@ -308,6 +314,7 @@ pub fn align_to(
                     0
                 },
                 fwhm_arcsec: measured[k].sigma * FWHM * images[k].pixel_arcsec(),
+                is_fwhm_measured: measured[k].has_width,
             }
         })
         .collect();

@@ -3,7 +3,7 @@
 use ndarray::{Array2, Zip};
 use rayon::prelude::*;
 
-use super::image::{ARCSEC, Plane, SkyImage};
+use super::image::{Plane, SkyImage};
 use crate::KernelError;
 use crate::ifu::celestial::Gnomonic;
 use crate::math::Portable;
@@ -33,10 +33,6 @@ pub struct Preview {
 /// `NoExposures` without an image, `GridTooLarge` if the images lie too far apart.
 pub fn preview(images: &[SkyImage], chosen: &[(usize, [f64; 2], f64, f64)]) -> Result<Preview, KernelError> {
     let &(first, first_offset, ..) = chosen.first().ok_or(KernelError::NoExposures)?;
-    let moved = |wcs: &Gnomonic, offset: [f64; 2]| Gnomonic {
-        crval: [wcs.crval[0] - offset[0], wcs.crval[1] - offset[1]],
-        ..*wcs
-    };
     let frame = moved(images[first].wcs(), first_offset);
     let (mut low, mut high) = ([f64::MAX; 2], [f64::MIN; 2]);
     for &(k, offset, ..) in chosen {
@@ -66,24 +62,11 @@ pub fn preview(images: &[SkyImage], chosen: &[(usize, [f64; 2], f64, f64)]) -> R
     };
     let shape = (size[1] as usize, size[0] as usize);
     let (mut sum, mut time) = (Array2::<f64>::zeros(shape), Array2::<f64>::zeros(shape));
-    let plane = Plane::about(wcs.crval);
-    let scale = images[first].pixel_arcsec() / ARCSEC;
+    let scale = images[first].pixel_arcsec();
     for &(k, offset, factor, exptime_s) in chosen {
-        let own = moved(images[k].wcs(), offset);
-        let pixels = images[k].pixels();
-        let area = (images[k].pixel_arcsec() / ARCSEC / scale).powi(2).recip();
-        let rows: Vec<(usize, Vec<f64>)> = (0..shape.0)
-            .into_par_iter()
-            .map(|y| {
-                let value = |x: usize| {
-                    let place = plane.position(&wcs, [x as f64, y as f64], [0.0; 2]);
-                    blend(pixels, plane.pixel(&own, place)) * factor * area
-                };
-                (y, (0..shape.1).map(value).collect())
-            })
-            .collect();
-        for (y, row) in rows {
-            for (x, value) in row.into_iter().enumerate().filter(|(_, v)| v.is_finite()) {
+        let rows = resampled(&images[k], offset, factor, (&wcs, scale), shape);
+        for (y, row) in rows.outer_iter().enumerate() {
+            for (x, value) in row.iter().enumerate().filter(|(_, v)| v.is_finite()) {
                 sum[(y, x)] += value * exptime_s;
                 time[(y, x)] += exptime_s;
             }
@@ -97,6 +80,41 @@ pub fn preview(images: &[SkyImage], chosen: &[(usize, [f64; 2], f64, f64)]) -> R
         mean,
         exptime_s: time.mapv(|t| t as f32),
     })
+}
+
+/// World coordinates with an offset taken out.
+fn moved(wcs: &Gnomonic, offset: [f64; 2]) -> Gnomonic {
+    Gnomonic {
+        crval: [wcs.crval[0] - offset[0], wcs.crval[1] - offset[1]],
+        ..*wcs
+    }
+}
+
+/// An image with its offset taken out and its flux scaled, on the pixels of `wcs`, whose side is `scale` arcsec; no number where
+/// it says nothing.
+pub(super) fn resampled(
+    image: &SkyImage,
+    offset: [f64; 2],
+    factor: f64,
+    (wcs, scale): (&Gnomonic, f64),
+    shape: (usize, usize),
+) -> Array2<f64> {
+    let plane = Plane::about(wcs.crval);
+    let own = moved(image.wcs(), offset);
+    let area = (image.pixel_arcsec() / scale).powi(2).recip();
+    let mut values = Array2::zeros(shape);
+    values
+        .as_slice_mut()
+        .unwrap_or_default()
+        .par_chunks_mut(shape.1.max(1))
+        .enumerate()
+        .for_each(|(y, row)| {
+            for (x, value) in row.iter_mut().enumerate() {
+                let place = plane.position(wcs, [x as f64, y as f64], [0.0; 2]);
+                *value = blend(image.pixels(), plane.pixel(&own, place)) * factor * area;
+            }
+        });
+    values
 }
 
 fn blend(pixels: &Array2<f32>, at: [f64; 2]) -> f64 {
