@@ -1,17 +1,51 @@
 //! Events as JSON lines on standard error, for programs that watch a run.
 
+use std::collections::BTreeMap;
 use std::io::Write;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use phoenix::core::observe::{Event, JobEnd, Observer};
 use serde_json::{Value, json};
 
+use crate::pace::Pace;
+
 /// Writes one JSON object per event.
 #[derive(Debug, Default)]
-pub(crate) struct JsonLines;
+pub(crate) struct JsonLines {
+    paces: Mutex<BTreeMap<String, Pace>>,
+}
+
+impl JsonLines {
+    /// Returns the time that the stage of a job still takes, in seconds.
+    fn left_s(&self, event: &Event<'_>) -> Option<f64> {
+        let mut paces = self.paces.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            Event::Progress {
+                job,
+                stage,
+                done,
+                total,
+            } => {
+                let pace = paces.entry(job.to_string()).or_default();
+                let left = pace.left(Instant::now(), stage, *done, *total)?;
+                Some((left.as_secs_f64() * 10.0).round() / 10.0)
+            }
+            Event::JobFinished { job, .. } => {
+                paces.remove(job.as_str());
+                None
+            }
+            _ => None,
+        }
+    }
+}
 
 impl Observer for JsonLines {
     fn on(&self, event: &Event<'_>) {
-        if let Some(document) = document(event) {
+        if let Some(mut document) = document(event) {
+            if let Some(left_s) = self.left_s(event) {
+                document["left_s"] = left_s.into();
+            }
             // A reader that went away must not end the run.
             let _ = writeln!(std::io::stderr(), "{document}");
         }

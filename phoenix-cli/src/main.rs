@@ -10,6 +10,7 @@ mod events;
 mod failure;
 mod grammar;
 mod interrupt;
+mod pace;
 mod progress;
 mod render;
 mod size;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use console::style;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -10,11 +10,12 @@ use phoenix::core::observe::{Event, JobEnd, Observer};
 
 use crate::args::Output;
 use crate::events::JsonLines;
+use crate::pace::{self, Pace};
 
 /// Returns the observer that the output options ask for.
 pub(crate) fn observer(output: Output) -> Arc<dyn Observer> {
     if output.json {
-        Arc::new(JsonLines)
+        Arc::new(JsonLines::default())
     } else if output.quiet {
         Arc::new(())
     } else {
@@ -26,8 +27,15 @@ pub(crate) fn observer(output: Output) -> Arc<dyn Observer> {
 #[derive(Debug)]
 pub(crate) struct Bars {
     screen: MultiProgress,
-    jobs: Mutex<BTreeMap<String, ProgressBar>>,
+    jobs: Mutex<BTreeMap<String, Running>>,
     has_terminal: bool,
+}
+
+/// What is on the screen for one job.
+#[derive(Debug)]
+struct Running {
+    bar: ProgressBar,
+    pace: Pace,
 }
 
 impl Bars {
@@ -48,27 +56,36 @@ impl Bars {
         }
     }
 
-    fn bar(&self, job: &str) -> ProgressBar {
+    /// Shows a job, and how far one of its stages has come.
+    fn show(&self, job: &str, step: Option<(&str, u64, u64)>) {
         let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
         let make = || {
             let bar = self.screen.add(ProgressBar::new_spinner());
             bar.set_style(
                 ProgressStyle::with_template(
-                    "    {spinner:.cyan} {prefix:.dim} {msg:<18} {bar:28.cyan/dim} {percent:>3} %",
+                    "    {spinner:.cyan} {prefix:.dim} {bar:28.cyan/dim} {percent:>3} % {msg}",
                 )
                 .unwrap_or_else(|_| ProgressStyle::default_bar())
                 .progress_chars("━╸━"),
             );
             bar.set_prefix(short(job).to_owned());
             bar.enable_steady_tick(Duration::from_millis(120));
-            bar
+            let pace = Pace::default();
+            Running { bar, pace }
         };
-        jobs.entry(job.to_owned()).or_insert_with(make).clone()
+        let Running { bar, pace } = jobs.entry(job.to_owned()).or_insert_with(make);
+        if let Some((stage, done, total)) = step {
+            let left = pace.left(Instant::now(), stage, done, total);
+            let left = left.map(|left| format!(", {} left", pace::words(left)));
+            bar.set_message(format!("{stage} {done}/{total}{}", left.unwrap_or_default()));
+            bar.set_length(total);
+            bar.set_position(done);
+        }
     }
 
     fn end(&self, job: &str) {
-        let bar = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).remove(job);
-        if let Some(bar) = bar {
+        let running = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).remove(job);
+        if let Some(Running { bar, .. }) = running {
             bar.finish_and_clear();
             self.screen.remove(&bar);
         }
@@ -91,7 +108,7 @@ impl Observer for Bars {
                 ));
             }
             Event::JobStarted { job } if self.has_terminal => {
-                self.bar(job.as_str());
+                self.show(job.as_str(), None);
             }
             Event::Progress {
                 job,
@@ -99,10 +116,7 @@ impl Observer for Bars {
                 done,
                 total,
             } if self.has_terminal => {
-                let bar = self.bar(job.as_str());
-                bar.set_message((*stage).to_owned());
-                bar.set_length(*total);
-                bar.set_position(*done);
+                self.show(job.as_str(), Some((stage, *done, *total)));
             }
             Event::JobFinished { job, end, wall_s } => {
                 self.end(job.as_str());

@@ -89,6 +89,14 @@ pub struct Resources {
     pub memory_bytes: u64,
     /// Threads that the job can use well.
     pub threads: usize,
+    /// Memory in bytes without which the job cannot be begun; 0 where none is known.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub floor_bytes: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+fn is_zero(bytes: &u64) -> bool {
+    *bytes == 0
 }
 
 /// What a job took from the machine; absent where nobody could measure it.

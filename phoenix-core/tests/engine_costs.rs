@@ -68,6 +68,7 @@ fn job(name: &str, producers: &[&str], input_bytes: u64) -> PlannedJob {
         resources: Resources {
             memory_bytes: 1000,
             threads: 1,
+            floor_bytes: 0,
         },
     }
 }
@@ -368,4 +369,40 @@ fn a_job_inside_the_process_is_measured_if_it_ran_alone() {
     // Its peak is what it was given; only its time teaches.
     let learned = costs.costs(&"fake_dark".into(), "fake", 1).unwrap();
     assert_eq!((learned[0].usage.cpu_s, learned[0].usage.peak_bytes), (Some(1.0), None));
+}
+
+#[test]
+fn a_budget_below_the_floor_is_told_beforehand_and_refused_before_anything_is_read() {
+    let mut jobs = vec![job("a", &[], 10), job("b", &[], 10)];
+    jobs[1].resources.floor_bytes = 700;
+    let with = |memory_bytes| {
+        let plan = plan_of(jobs.clone());
+        let expected: Vec<Expectation> = plan.jobs.iter().map(Expectation::declared).collect();
+        let budget = Budget {
+            threads: 1,
+            memory_bytes,
+        };
+        let found = forecast(&plan, &expected, &BTreeSet::new(), budget, 1).unwrap();
+        (found.floor_bytes, found.n_refused)
+    };
+    assert_eq!((with(700), with(699)), ((700, 0), (700, 1)));
+    // What was learned never promises less than the floor.
+    let learned = Expectation::learned(&jobs[1], "A", &[row("A", 10, 1.0, 5)]);
+    assert_eq!(learned.resources.memory_bytes, 700);
+
+    let engine = Fake::new().engine().with_budget(Budget {
+        threads: 1,
+        memory_bytes: 50_000,
+    });
+    let (mut plan, bench) = (plan(&engine, night()), Bench::default());
+    for job in &mut plan.jobs {
+        job.resources.floor_bytes = if job.task.as_str() == "fake_dark" { 50_001 } else { 0 };
+    }
+    let report = bench.run(&engine, &plan);
+    let dark = report.jobs.iter().find(|job| job.task.as_str() == "fake_dark").unwrap();
+    let JobOutcome::Failed { error, status } = &dark.end else {
+        panic!("{dark:?}")
+    };
+    assert_eq!((dark.tries, *status), (1, Status::Permanent));
+    assert_eq!(error, "memory budget of 50000 bytes is below the floor of 50001 bytes");
 }

@@ -29,7 +29,11 @@ fn job(n: usize, producers: &[usize], memory_bytes: u64, threads: usize) -> Plan
         slots: Vec::new(),
         params: serde_json::json!({}),
         readiness: Readiness::Ready,
-        resources: Resources { memory_bytes, threads },
+        resources: Resources {
+            memory_bytes,
+            threads,
+            floor_bytes: 0,
+        },
     }
 }
 

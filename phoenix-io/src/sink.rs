@@ -8,6 +8,7 @@ mod beside;
 mod encode;
 mod journal;
 mod keeper;
+mod scratch;
 mod shelf;
 mod staging;
 
@@ -18,10 +19,11 @@ use std::path::{Path, PathBuf};
 use phoenix_core::id::{JobId, Tag};
 use phoenix_core::product::StoredProduct;
 use phoenix_core::provenance::Record;
-use phoenix_core::traits::{Committed, CubeLayout, JobSink, ProductSink, SinkError, SinkFactory, SlabWriter};
+use phoenix_core::traits::{Committed, CubeLayout, JobSink, ProductSink, Scratch, SinkError, SinkFactory, SlabWriter};
 
 use crate::digest;
 use crate::fits::{FitsError, FitsWriter, WriteOptions};
+use scratch::FileScratch;
 use staging::{Staging, sync_folder};
 
 pub use beside::{Beside, provenance_name};
@@ -193,6 +195,10 @@ impl ProductSink for DirSink {
         self.staging.resume(layout, record)
     }
 
+    fn scratch(&self, bytes: u64) -> Result<Box<dyn Scratch>, SinkError> {
+        Ok(Box::new(FileScratch::new(self.staging.folder(), bytes)?))
+    }
+
     fn workshop(&self) -> Option<String> {
         Some(self.staging.folder().display().to_string())
     }
@@ -327,6 +333,10 @@ impl ProductSink for FlatSink {
     fn resume(&mut self, layout: CubeLayout, record: &Record) -> Result<Box<dyn SlabWriter>, SinkError> {
         self.refuse_inputs(&layout.name)?;
         self.staging.resume(layout, record)
+    }
+
+    fn scratch(&self, bytes: u64) -> Result<Box<dyn Scratch>, SinkError> {
+        Ok(Box::new(FileScratch::new(self.staging.folder(), bytes)?))
     }
 
     fn workshop(&self) -> Option<String> {

@@ -303,6 +303,24 @@ fn two_attempts_at_one_cube_do_not_disturb_each_other() {
 }
 
 #[test]
+fn scratch_space_gives_back_what_was_written_and_has_no_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let memory = MemorySinks::new();
+    let [dir, flat] = sinks(folder.path(), ALWAYS).map(|(_, sinks, _)| sinks);
+    for sinks in [&*dir, &*flat, &memory] {
+        let sink = sinks.open(&"stack".into()).unwrap();
+        let before = contents(folder.path());
+        let scratch = sink.scratch(100).unwrap();
+        scratch.write(90, &[7; 10]).unwrap();
+        let mut back = [1; 20];
+        scratch.read(80, &mut back).unwrap();
+        assert_eq!((back[9], back[10], back[19]), (0, 7, 7));
+        assert!(scratch.write(91, &[7; 10]).is_err() && scratch.read(81, &mut back).is_err());
+        assert!(contents(folder.path()) == before);
+    }
+}
+
+#[test]
 fn a_shelf_whose_job_has_committed_is_swept_and_any_other_stays() {
     let folder = tempfile::tempdir().unwrap();
     let sinks = DirSinks::new(folder.path()).with_keeping(ALWAYS);

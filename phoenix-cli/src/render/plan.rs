@@ -84,7 +84,19 @@ pub(crate) fn forecast(forecast: &Forecast) -> String {
         ),
         None => "time not known before a first run".to_owned(),
     };
-    format!("\nexpected: {time}, {peak_mib} MiB of memory\n")
+    let floor_mib = forecast.floor_bytes.div_ceil(1 << 20);
+    let floor = match floor_mib {
+        0 => String::new(),
+        _ => format!(", {floor_mib} MiB at least"),
+    };
+    let refused = match forecast.n_refused {
+        0 => String::new(),
+        n => format!(
+            "{} cannot be begun with so little memory: give --memory {floor_mib}M\n",
+            count(n, "job")
+        ),
+    };
+    format!("\nexpected: {time}, {peak_mib} MiB of memory{floor}\n{refused}")
 }
 
 fn job_lines(job: &PlannedJob, lines: &mut Vec<String>) {

@@ -42,6 +42,7 @@ impl Budget {
             return (n_running == 0).then_some(Resources {
                 memory_bytes: self.memory_bytes,
                 threads: first.threads.clamp(1, self.threads.max(1)),
+                ..*first
             });
         }
         if free_threads == 0 || first.memory_bytes > free_memory {
@@ -63,6 +64,7 @@ impl Budget {
         Some(Resources {
             memory_bytes: first.memory_bytes + slack,
             threads: (free_threads / n_fitting as usize).clamp(1, first.threads.max(1)),
+            ..*first
         })
     }
 }
@@ -73,7 +75,11 @@ mod tests {
     use crate::plan::Resources;
 
     fn job(memory_bytes: u64, threads: usize) -> Resources {
-        Resources { memory_bytes, threads }
+        Resources {
+            memory_bytes,
+            threads,
+            floor_bytes: 0,
+        }
     }
 
     const BUDGET: Budget = Budget {

@@ -78,8 +78,12 @@ impl Expectation {
         if let Some(peak) = peaks.reduce(f64::max) {
             // Failures alone show that the declaration was too low, never that it was too high.
             let is_known = rows.iter().any(|row| row.is_success && row.usage.peak_bytes.is_some());
-            let floor = if is_known { 0 } else { job.resources.memory_bytes };
-            expected.resources.memory_bytes = floor.max(peak as u64);
+            let least = if is_known {
+                job.resources.floor_bytes
+            } else {
+                job.resources.memory_bytes
+            };
+            expected.resources.memory_bytes = least.max(peak as u64);
         }
         let succeeded = || rows.iter().filter(|row| row.is_success);
         expected.wall_s = median(succeeded().map(|row| row.wall_s * growth(row)).collect());

@@ -33,6 +33,12 @@ pub struct Forecast {
     pub cpu_s: f64,
     /// The most memory that jobs take at one moment, in bytes.
     pub peak_bytes: u64,
+    /// The most memory without which a job cannot be begun, in bytes; 0 where none is known.
+    #[serde(default)]
+    pub floor_bytes: u64,
+    /// Jobs that cannot be begun within the budget.
+    #[serde(default)]
+    pub n_refused: usize,
     /// Jobs whose time is guessed from the median of the others.
     pub n_guessed: usize,
     /// Jobs that cannot run.
@@ -94,5 +100,9 @@ pub fn forecast(
             expected: *expected,
         })
         .collect();
+    let floors = || found.jobs.iter().map(|job| job.expected.resources.floor_bytes);
+    let n_refused = floors().filter(|floor| *floor > budget.memory_bytes).count();
+    found.floor_bytes = floors().max().unwrap_or(0);
+    found.n_refused = n_refused;
     Ok(found)
 }

@@ -169,6 +169,14 @@ impl Work<'_> {
                 reason: format!("task {} has no recipe", self.job.task),
             })?;
         job_record.pipeline = Some(recipe.spec_dyn().pipeline.clone());
+        let (budget_bytes, floor_bytes) = (self.engine.budget.memory_bytes, self.job.resources.floor_bytes);
+        if budget_bytes < floor_bytes {
+            // Before anything is read: the inputs may be large, and no try can help.
+            return Err(Fault::Recipe(RecipeError::Memory {
+                budget_bytes,
+                floor_bytes,
+            }));
+        }
         let frames = self.bind()?;
         let mut provenance = self.provenance(recipe.spec_dyn(), &frames);
         if is_interrupted(found)

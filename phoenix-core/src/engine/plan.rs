@@ -105,7 +105,7 @@ impl Engine {
         let jobs = self.jobs(&selected, &classified, &producers)?;
         let mut jobs = producers_first(jobs)?;
         inputs::pass_down_faults(&mut jobs);
-        expect_resources(&mut jobs, &producers);
+        self.expect_resources(&mut jobs, &producers);
         left_out.extend(selected.left_out);
         let mut left_out = complete_left_out(left_out, &jobs, &classified);
         left_out.extend(twins);
@@ -136,7 +136,7 @@ impl Engine {
         })?;
         let spec = recipe.spec_dyn();
         let dataset = DatasetId::from(label);
-        let resources = spec.resources.estimate(&frames);
+        let resources = recipe.resources_dyn(&frames);
         let inputs: Vec<InputSource> = frames.into_iter().map(|frame| InputSource::Frame { frame }).collect();
         let mut faults = Vec::new();
         inputs::check_counts(spec, &inputs, &mut faults);
@@ -160,6 +160,36 @@ impl Engine {
             left_out: Vec::new(),
             overlays: Vec::new(),
         })
+    }
+
+    /// Fills in expected memory and threads; `jobs` has producers first.
+    ///
+    /// The size of a product that does not exist yet is taken to be that of everything its job reads.
+    fn expect_resources(&self, jobs: &mut [PlannedJob], producers: &Producers<'_>) {
+        let mut bytes_read: BTreeMap<JobId, u64> = BTreeMap::new();
+        for job in jobs {
+            let frames: Vec<FrameRef> = job
+                .inputs
+                .iter()
+                .map(|input| match input {
+                    InputSource::Frame { frame } => frame.clone(),
+                    InputSource::Job { job: producer, tag } => FrameRef {
+                        id: FrameId::from(producer.as_str()),
+                        tag: tag.clone(),
+                        location: String::new(),
+                        size_bytes: bytes_read.get(producer).copied(),
+                        digest: None,
+                    },
+                })
+                .collect();
+            let sum = frames.iter().filter_map(|frame| frame.size_bytes).sum();
+            bytes_read.insert(job.id.clone(), sum);
+            let spec: Option<&RecipeSpec> = producers.get(&job.dataset).and_then(|(_, spec)| *spec);
+            let declared = || spec.map(|spec| spec.resources.estimate(&frames));
+            let recipe = self.instrument.recipe(&job.task);
+            let known = recipe.map(|recipe| recipe.resources_dyn(&frames));
+            job.resources = known.or_else(declared).unwrap_or_default();
+        }
     }
 
     /// Groups frames; a frame that cannot be grouped moves from `classified` to `left_out`.
@@ -417,33 +447,6 @@ fn first_frame<'d>(dataset: &'d Dataset, by_id: &BTreeMap<&DatasetId, &'d Datase
         at = at.needs.iter().find_map(|needed| by_id.get(needed))?;
     }
     None
-}
-
-/// Fills in expected memory and threads; `jobs` has producers first.
-///
-/// The size of a product that does not exist yet is taken to be that of everything its job reads.
-fn expect_resources(jobs: &mut [PlannedJob], producers: &Producers<'_>) {
-    let mut bytes_read: BTreeMap<JobId, u64> = BTreeMap::new();
-    for job in jobs {
-        let frames: Vec<FrameRef> = job
-            .inputs
-            .iter()
-            .map(|input| match input {
-                InputSource::Frame { frame } => frame.clone(),
-                InputSource::Job { job: producer, tag } => FrameRef {
-                    id: FrameId::from(producer.as_str()),
-                    tag: tag.clone(),
-                    location: String::new(),
-                    size_bytes: bytes_read.get(producer).copied(),
-                    digest: None,
-                },
-            })
-            .collect();
-        let sum = frames.iter().filter_map(|frame| frame.size_bytes).sum();
-        bytes_read.insert(job.id.clone(), sum);
-        let spec: Option<&RecipeSpec> = producers.get(&job.dataset).and_then(|(_, spec)| *spec);
-        job.resources = spec.map_or_else(Resources::default, |spec| spec.resources.estimate(&frames));
-    }
 }
 
 /// Returns who was left out, without frames that a job uses after all and with every frame that nobody mentioned.

@@ -82,6 +82,7 @@ mod tests {
     const SHARE: Resources = Resources {
         memory_bytes: 100,
         threads: 1,
+        floor_bytes: 0,
     };
 
     fn budget(memory_bytes: u64) -> Budget {

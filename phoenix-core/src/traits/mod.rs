@@ -8,6 +8,7 @@ mod instrument;
 mod ports;
 mod recipe;
 mod scorer;
+mod scratch;
 mod selector;
 mod state;
 
@@ -29,5 +30,6 @@ pub use scorer::{
     Flag, Grade, Measured, Measurements, QcError, QcHeading, QcParameter, QcReport, QcScorer, Score, TrendLookup,
     TrendPoint,
 };
+pub use scratch::{MemoryScratch, Scratch};
 pub use selector::{DatasetSelector, SelectError, Selection};
 pub use state::{Halt, JobRecord, JobStore, Ledger, LedgerEntry, QcRow, QcStore, Stage, StateError};

@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::scratch::{MemoryScratch, Scratch};
 use crate::caveat::Caveat;
 use crate::error::Status;
 use crate::frame::FrameRef;
@@ -309,6 +310,16 @@ pub trait ProductSink: Send {
     /// If the name is taken or the system refuses.
     fn resume(&mut self, layout: CubeLayout, _record: &Record) -> Result<Box<dyn SlabWriter>, SinkError> {
         self.begin(layout)
+    }
+
+    /// Returns space for what the job needs meanwhile: where the products go, on a disk if they go to one.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    fn scratch(&self, bytes: u64) -> Result<Box<dyn Scratch>, SinkError> {
+        Ok(Box::new(MemoryScratch::new(
+            usize::try_from(bytes).unwrap_or(usize::MAX),
+        )))
     }
 
     /// Returns a folder in which a program may work whose files `adopt` takes without copying.

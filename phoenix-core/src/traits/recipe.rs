@@ -151,6 +151,7 @@ impl ResourceModel {
         Resources {
             memory_bytes: self.base_bytes + (self.bytes_per_input_byte * input_bytes as f64) as u64,
             threads: self.max_threads,
+            floor_bytes: 0,
         }
     }
 }
@@ -320,6 +321,11 @@ pub trait Recipe: fmt::Debug + Send + Sync + 'static {
     /// Returns id, kinds of input and output, parameters, references, resources.
     fn spec(&self) -> &RecipeSpec;
 
+    /// Returns what a run on these inputs takes; the model of the specification unless the recipe knows better.
+    fn resources(&self, inputs: &[FrameRef]) -> Resources {
+        self.spec().resources.estimate(inputs)
+    }
+
     /// Reads the inputs.
     ///
     /// # Errors
@@ -347,6 +353,11 @@ pub trait RecipeDyn: fmt::Debug + Send + Sync {
     /// Returns the complete default parameters as JSON; provenance records them.
     fn default_params_dyn(&self) -> serde_json::Value;
 
+    /// Returns what a run on these inputs takes; the model of the specification unless the recipe knows better.
+    fn resources_dyn(&self, inputs: &[FrameRef]) -> Resources {
+        self.spec_dyn().resources.estimate(inputs)
+    }
+
     /// Loads, checks for cancellation, runs.
     ///
     /// # Errors
@@ -368,6 +379,10 @@ impl<R: Recipe> RecipeDyn for R {
 
     fn default_params_dyn(&self) -> serde_json::Value {
         serde_json::to_value(R::Params::default()).unwrap_or(serde_json::Value::Null)
+    }
+
+    fn resources_dyn(&self, inputs: &[FrameRef]) -> Resources {
+        self.resources(inputs)
     }
 
     fn execute_dyn(

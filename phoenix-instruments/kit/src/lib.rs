@@ -9,6 +9,7 @@
 //! - `apertures`: sources in one plane, for quality keywords;
 //! - `keyword_scores`: scorers that read header keywords, from `qc.toml`;
 //! - `spectra`: parts of names that instruments for spectra share;
+//! - `sorted`: pixel tables in no order, sorted outside the memory;
 //! - `rules`: an instrument that is data, put together from its texts;
 //! - `delivery`: `products/*.toml`; `policy`: an ingestor around a transport;
 //! - `threads`: a pool of its own for each run.
@@ -21,6 +22,7 @@ pub mod keyword_scores;
 pub mod param;
 pub mod policy;
 pub mod rules;
+pub mod sorted;
 pub mod spectra;
 pub mod stamp;
 pub mod threads;

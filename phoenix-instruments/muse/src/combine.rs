@@ -1,5 +1,6 @@
 //! The run that both recipes share: exposures to a cube and its images, streamed slab by slab.
 
+mod order;
 mod stream;
 
 use std::ops::Range;
@@ -117,8 +118,13 @@ impl Job<'_> {
         options.window_bytes = memory::wanted_window_bytes(n_rows());
         options.memory_bytes = memory::allowed_window_bytes(ctx.memory_bytes, n_rows());
         let request = self.grid_request();
-        let stack =
-            Stack::plan(&self.placed.exposures, &request, &options, &hooks).map_err(|error| self.error(error))?;
+        let fault = |error: KernelError| self.error(error);
+        let mut stack = Stack::plan(&self.placed.exposures, &request, &options, &hooks).map_err(fault)?;
+        let sorted = order::sorted(&stack, &self.placed.exposures, out, ctx, &fault)?;
+        let in_order = order::in_order(&self.placed.exposures, &sorted);
+        if sorted.iter().any(Option::is_some) {
+            stack = Stack::plan(&in_order, &request, &options, &hooks).map_err(fault)?;
+        }
         let grid = *stack.grid();
 
         let part = covariance::part(&self.params.covariance)?;
@@ -149,7 +155,7 @@ impl Job<'_> {
         };
         let mut writer = out.resume(layout, ctx.record)?;
         let filters: Vec<Filter> = self.curves.iter().map(|curve| curve.filter.clone()).collect();
-        let collected = stream(&stack, &filters, writer.as_mut(), ctx, &|error| self.error(error))?;
+        let collected = stream(&stack, &filters, writer.as_mut(), ctx, &fault)?;
         self.set_quality(&mut header, &collected, &grid);
         // The pipeline's header says nothing about covariance, and its numbers are to be had at its cost.
         if self.params.numerics == NumericsChoice::Phoenix {

@@ -1,5 +1,8 @@
 //! What a stack takes from the memory: windows of rows, and what stands beside them.
 
+use phoenix_core::frame::FrameRef;
+use phoenix_core::plan::Resources;
+
 /// Least memory for windows: small inputs fit whole.
 const LEAST_WINDOW_BYTES: u64 = 40 << 20;
 /// Most memory for windows: larger ones are no faster.
@@ -14,6 +17,11 @@ const BASE_BYTES: u64 = 40 << 20;
 const BLOCK: [u64; 2] = [12, 64];
 /// Most bytes of the index of one exposure while it is made.
 const MOST_INDEX_BYTES: u64 = 3 << 20;
+
+/// Memory for windows below which no stack is begun; fields that need more say so when they are known.
+const FLOOR_BYTES: u64 = 8 << 20;
+/// Threads that can be used well.
+pub(crate) const MOST_THREADS: usize = 64;
 
 /// Returns the memory that a window is made to fill: twice what the longest exposure has, whatever their number, and little
 /// for each.
@@ -36,16 +44,66 @@ pub(crate) fn least_budget_bytes(window_bytes: usize, n_rows: impl Iterator<Item
     bytes.saturating_add(bytes.min(rest_bytes(n_rows)))
 }
 
+/// Returns what a stack of these inputs is expected to take, and what it takes at least: both bounded, however many rows
+/// there are.
+pub(crate) fn resources(inputs: &[FrameRef]) -> Resources {
+    let tables = || inputs.iter().filter(|frame| frame.tag.as_str().starts_with("PIXTABLE"));
+    let n_rows = || tables().map(|table| table.size_bytes.unwrap_or(0) / ROW_BYTES);
+    Resources {
+        memory_bytes: rest_bytes(n_rows()).saturating_add(wanted_window_bytes(n_rows()) as u64),
+        threads: MOST_THREADS,
+        floor_bytes: FLOOR_BYTES + index_bytes(n_rows()),
+    }
+}
+
 /// Bytes of all that is no window.
 fn rest_bytes(n_rows: impl Iterator<Item = u64>) -> u64 {
+    BASE_BYTES + index_bytes(n_rows)
+}
+
+/// Bytes of the indices of all exposures.
+fn index_bytes(n_rows: impl Iterator<Item = u64>) -> u64 {
     let [bytes, rows] = BLOCK;
-    let index = n_rows.map(|n| (n.div_ceil(rows) * bytes).min(MOST_INDEX_BYTES));
-    BASE_BYTES + index.sum::<u64>()
+    n_rows.map(|n| (n.div_ceil(rows) * bytes).min(MOST_INDEX_BYTES)).sum()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{allowed_window_bytes, least_budget_bytes, wanted_window_bytes};
+    use phoenix_core::frame::FrameRef;
+
+    use super::{
+        EXPOSURE_BYTES, FLOOR_BYTES, MOST_INDEX_BYTES, ROW_BYTES, allowed_window_bytes, least_budget_bytes, resources,
+        rest_bytes, wanted_window_bytes,
+    };
+
+    fn tables(n: usize, n_rows: u64) -> Vec<FrameRef> {
+        let table = |n: usize| FrameRef {
+            id: format!("table-{n}").into(),
+            tag: "PIXTABLE_REDUCED".into(),
+            location: String::new(),
+            size_bytes: Some(n_rows * ROW_BYTES),
+            digest: None,
+        };
+        (0..n).map(table).collect()
+    }
+
+    #[test]
+    fn the_plan_and_the_run_mean_the_same_memory() {
+        let rows = || std::iter::repeat_n(5_000_000, 16);
+        let planned = resources(&tables(16, 5_000_000));
+        assert_eq!(
+            planned.memory_bytes,
+            rest_bytes(rows()) + wanted_window_bytes(rows()) as u64
+        );
+        assert_eq!(
+            allowed_window_bytes(planned.memory_bytes, rows()),
+            wanted_window_bytes(rows())
+        );
+        let [four, many] = [4, 64].map(|n| resources(&tables(n, 320_000_000)));
+        assert!(many.memory_bytes - four.memory_bytes <= 60 * (MOST_INDEX_BYTES + EXPOSURE_BYTES));
+        assert_eq!(many.floor_bytes, FLOOR_BYTES + 64 * MOST_INDEX_BYTES);
+        assert!(four.memory_bytes < 4 << 30 && four.floor_bytes < 32 << 20);
+    }
 
     #[test]
     fn a_window_depends_on_the_longest_exposure_and_little_on_their_number() {

@@ -1,7 +1,9 @@
 //! The two recipes, by ESO's names.
 
 use phoenix_core::caveat::Caveat;
+use phoenix_core::frame::FrameRef;
 use phoenix_core::id::Tag;
+use phoenix_core::plan::Resources;
 use phoenix_core::traits::{
     FrameReader, InputSet, InputSpec, Outcome, ProductSink, Recipe, RecipeError, RecipeSpec, ResourceModel, RunContext,
 };
@@ -9,7 +11,7 @@ use phoenix_core::traits::{
 use crate::combine::{self, Flavour};
 use crate::load::{self, Inputs};
 use crate::params::{self, CombineParams, CubeParams};
-use crate::{COMBINE, MAKE_CUBE};
+use crate::{COMBINE, MAKE_CUBE, memory};
 
 const PIPELINE: &str = concat!("phoenix/", env!("CARGO_PKG_VERSION"));
 
@@ -51,7 +53,7 @@ fn spec(id: &str, doc: &str, inputs: Vec<InputSpec>, outputs: &[&str], names: &[
         resources: ResourceModel {
             base_bytes: 96 << 20,
             bytes_per_input_byte: 0.3,
-            max_threads: 64,
+            max_threads: memory::MOST_THREADS,
         },
     }
 }
@@ -108,6 +110,10 @@ impl Recipe for ExpCombine {
 
     fn spec(&self) -> &RecipeSpec {
         &self.spec
+    }
+
+    fn resources(&self, inputs: &[FrameRef]) -> Resources {
+        memory::resources(inputs)
     }
 
     fn load(&self, inputs: &InputSet<'_>, reader: &dyn FrameReader) -> Result<Inputs, RecipeError> {
@@ -200,6 +206,10 @@ impl Recipe for MakeCube {
 
     fn spec(&self) -> &RecipeSpec {
         &self.spec
+    }
+
+    fn resources(&self, inputs: &[FrameRef]) -> Resources {
+        memory::resources(inputs)
     }
 
     fn load(&self, inputs: &InputSet<'_>, reader: &dyn FrameReader) -> Result<Inputs, RecipeError> {

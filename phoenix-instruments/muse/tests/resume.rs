@@ -20,15 +20,7 @@ use phoenix_core::frame::FrameRef;
 use phoenix_core::observe::{Event, Observer};
 use phoenix_core::provenance::Record;
 use phoenix_core::traits::{InputSet, Instrument, RecipeError, RunContext, SinkFactory};
-use phoenix_core::unit::Mjd;
 use phoenix_io::{DirSinks, KeepEvery};
-use phoenix_sim::SkyPoint;
-use phoenix_sim::conditions::Conditions;
-use phoenix_sim::exposure::Exposure;
-use phoenix_sim::geometry::{Instrument as Geometry, Size};
-use phoenix_sim::observation::{Block, Observation};
-use phoenix_sim::pixtable::{CoordinateState, Form};
-use phoenix_sim::scene::Scene;
 use phoenix_testkit::fake::FakeReader;
 use serde_json::json;
 use support::params;
@@ -38,36 +30,10 @@ const TASK: &str = "muse_exp_combine";
 const SMALL_BYTES: u64 = 2 << 20;
 
 fn frames(reader: &mut FakeReader) -> Vec<FrameRef> {
-    let size = Size {
-        n_ifu: 2,
-        n_slices: 48,
-        width: 8,
-        n_lambda: 60,
-    };
-    let geometry = Geometry::new(size, 7000.0, 3);
-    let centre = SkyPoint {
-        ra_deg: 150.1,
-        dec_deg: -27.5,
-    };
-    let scene = Arc::new(Scene::field(&geometry, centre, 5));
-    let start = Mjd(57_510.15);
-    let block = Arc::new(Block::science(1, "Field", start, 2));
-    let made = (0..2_u8).map(|k| {
-        let conditions = Conditions {
-            start: Mjd(start.0 + 0.0125 * f64::from(k)),
-            dither_arcsec: [0.37 * f64::from(k), -0.21],
-            seed: 10 + u64::from(k),
-            noise_seed: 20 + u64::from(k),
-            ..Conditions::default()
-        };
-        let observation = Observation {
-            block: Arc::clone(&block),
-            number: usize::from(k) + 1,
-            exposure: Exposure::new(geometry, Arc::clone(&scene), conditions),
-        };
-        observation.product(Form::Images, CoordinateState::Native)
-    });
-    made.map(|table| reader.add(table)).collect()
+    support::small::tables(60, 2)
+        .into_iter()
+        .map(|table| reader.add(table))
+        .collect()
 }
 
 /// Stops the run after some windows, and notes how far each stage came.
@@ -161,7 +127,7 @@ fn a_stack_that_was_stopped_goes_on_behind_its_last_window_with_the_same_bits() 
         assert!(matches!(end, Err(RecipeError::Stopped)));
         let [done, windows] = stages["resample"];
         assert!(done == 2 && windows > 4, "{stages:?}");
-        assert!(!stages.contains_key("take up"));
+        assert!(!stages.contains_key("read finished planes"));
         assert!(!folder.path().join("work/stack").exists());
         // Another budget has other windows; what is finished serves it as well.
         let (end, stages) = attempt(
@@ -173,11 +139,11 @@ fn a_stack_that_was_stopped_goes_on_behind_its_last_window_with_the_same_bits() 
             SMALL_BYTES + (1 << 20),
         );
         assert!(matches!(end, Err(RecipeError::Stopped)));
-        let first = stages["take up"];
+        let first = stages["read finished planes"];
         assert!(first[0] > 0 && first[0] < first[1], "{stages:?}");
         let (end, stages) = attempt(folder.path(), &frames, &reader, numerics, None, SMALL_BYTES);
         end.unwrap();
-        assert!(stages["take up"][0] > first[0], "{stages:?}");
+        assert!(stages["read finished planes"][0] > first[0], "{stages:?}");
         assert!(stages["resample"][1] < windows);
         let found = contents(&folder.path().join("work/stack"));
         assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());

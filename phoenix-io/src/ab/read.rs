@@ -71,6 +71,7 @@ impl AssociationBlock {
             resources: Resources {
                 memory_bytes: self.number("PHX_MEMORY_BYTES")?,
                 threads: self.number("PHX_THREADS")? as usize,
+                floor_bytes: self.number("PHX_FLOOR_BYTES")?,
             },
         })
     }

@@ -170,7 +170,11 @@ fn any_job() -> impl Strategy<Value = PlannedJob> {
                     slots,
                     params: serde_json::to_value(params).unwrap_or_default(),
                     readiness,
-                    resources: Resources { memory_bytes, threads },
+                    resources: Resources {
+                        memory_bytes,
+                        threads,
+                        floor_bytes: memory_bytes / 3,
+                    },
                 }
             },
         )

@@ -62,6 +62,9 @@ impl AssociationBlock {
         }
         ab.push("PHX_MEMORY_BYTES", &job.resources.memory_bytes.to_string());
         ab.push("PHX_THREADS", &job.resources.threads.to_string());
+        if job.resources.floor_bytes > 0 {
+            ab.push("PHX_FLOOR_BYTES", &job.resources.floor_bytes.to_string());
+        }
         ab
     }
 

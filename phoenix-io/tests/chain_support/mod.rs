@@ -144,6 +144,7 @@ pub fn add(
         resources: phoenix_core::plan::Resources {
             memory_bytes: gib << 30,
             threads: 2,
+            floor_bytes: 0,
         },
     });
 }

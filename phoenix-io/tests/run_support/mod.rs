@@ -269,6 +269,7 @@ pub fn night(folder: &Path, n: usize) -> Plan {
         resources: Resources {
             memory_bytes: 1 << 20,
             threads: 1,
+            floor_bytes: 0,
         },
     };
     let mut jobs = Vec::new();

@@ -21,6 +21,7 @@ pub mod image;
 pub mod index;
 mod keys;
 pub mod options;
+mod order;
 pub mod pixtable;
 pub mod position;
 pub mod resample;

@@ -128,7 +128,7 @@ fn take_up(
         })?;
         collector.add(first, &view).map_err(fault)?;
         first += n;
-        ctx.progress("take up", first as u64, nz as u64);
+        ctx.progress("read finished planes", first as u64, nz as u64);
     }
     Ok((finished.planes, StackStats::from_array(note.counts)))
 }

@@ -7,6 +7,8 @@
     reason = "each test uses its share"
 )]
 
+pub(crate) mod small;
+
 use std::path::{Path, PathBuf};
 
 use phoenix_core::frame::FrameRef;

@@ -86,7 +86,14 @@ fn content(fill: &Fill) -> (Vec<String>, Option<u8>) {
 /// Qualifiers that calibrations stand in; they are told by kind instead.
 const CALIBRATIONS: [&str; 4] = ["MCALIB", "PHX_SLOT", "SOF_CONTENT", "WAITFOR"];
 /// Qualifiers that tell where files lie and what the machine gives, not what is made.
-const PLACES: [&str; 5] = ["RAWFILE", "PHX_MEMORY_BYTES", "PHX_THREADS", "DATE", "DRS_TYPE"];
+const PLACES: [&str; 6] = [
+    "RAWFILE",
+    "PHX_MEMORY_BYTES",
+    "PHX_FLOOR_BYTES",
+    "PHX_THREADS",
+    "DATE",
+    "DRS_TYPE",
+];
 
 /// Compares two blocks of one job, old and new: calibrations by kind with both levels, then what else decides.
 ///

@@ -85,8 +85,12 @@ impl Known<'_> {
         reasons.extend(lost.map(|frame| format!("{} names {}, which is not in the store", fetched.name(), frame.id)));
         check_counts(fetched, &job, spec, &mut reasons);
         let frames: Vec<FrameRef> = frames_of(&job).cloned().collect();
-        job.resources = spec.resources.estimate(&frames);
-        let has_recipe = self.engine.instrument().recipe(&job.task).is_some();
+        let recipe = self.engine.instrument().recipe(&job.task);
+        job.resources = match recipe {
+            Some(recipe) => recipe.resources_dyn(&frames),
+            None => spec.resources.estimate(&frames),
+        };
+        let has_recipe = recipe.is_some();
         job.readiness = match (has_recipe, reasons.is_empty()) {
             (false, _) => Readiness::Unsupported {
                 reason: "needs the esorex backend".to_owned(),
