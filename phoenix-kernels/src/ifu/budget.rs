@@ -97,18 +97,24 @@ impl Stack<'_> {
         })
     }
 
-    /// Finds how many rows of voxels of `planes` planes are worked on at once within the memory of windows.
+    /// Finds how many rows of voxels of `planes` planes, and `more` behind them, are worked on at once within the memory of
+    /// windows.
     ///
     /// # Errors
     /// `Stopped`, `Read`, `Shape`.
-    pub(super) fn strip_height<M: Math>(&self, planes: usize, hooks: &Hooks<'_>) -> Result<usize, KernelError> {
+    pub(super) fn strip_height<M: Math>(
+        &self,
+        planes: usize,
+        more: usize,
+        hooks: &Hooks<'_>,
+    ) -> Result<usize, KernelError> {
         let (ny, costs) = (self.grid.naxis[1], self.costs());
         let filled = self.filled(&costs);
         if costs.whole(planes) <= filled {
             return Ok(ny);
         }
         let density = self.density_along_y::<M>(&costs.sums, hooks)?;
-        let fits = |height: &usize| costs.in_strips(planes, *height, &density) <= filled;
+        let fits = |height: &usize| costs.in_strips(planes, *height + more, &density) <= filled;
         Ok((1..ny).rev().find(fits).unwrap_or(1))
     }
 

@@ -181,6 +181,41 @@ pub struct GatherWork {
     pub(super) counts: Vec<u32>,
 }
 
+impl Rows {
+    /// Takes the rows from `first` on whose number is `dropped` away.
+    fn leave_out(&mut self, first: usize, dropped: u32) {
+        let has_weight = self.weight.len() >= self.n;
+        let mut to = first;
+        for row in first..self.n {
+            if self.key[row] == dropped {
+                continue;
+            }
+            for column in [
+                &mut self.x,
+                &mut self.y,
+                &mut self.lambda,
+                &mut self.data,
+                &mut self.stat,
+            ] {
+                column[to] = column[row];
+            }
+            if has_weight {
+                self.weight[to] = self.weight[row];
+            }
+            self.bits[to] = self.bits[row];
+            self.key[to] = self.key[row];
+            if !self.ids.is_empty() {
+                self.ids[to] = self.ids[row];
+            }
+            to += 1;
+        }
+        self.n = to;
+        if !self.ids.is_empty() {
+            self.ids.truncate(to);
+        }
+    }
+}
+
 impl GatherWork {
     /// Forgets all rows and counts none in each of `n_cells` cells.
     fn clear(&mut self, n_cells: usize) {
@@ -327,7 +362,7 @@ impl<M: Math> GatherRequest<M> {
         work: &mut GatherWork,
     ) -> Result<GatherCounts, KernelError> {
         let mut counts = GatherCounts::default();
-        let n_cells = work.counts.len() - 1;
+        let (n_cells, ny) = (work.counts.len() - 1, self.strip[1] - self.strip[0]);
         let fresh = held.end.max(window.start)..window.end;
         for (n, rows) in units {
             hooks.check()?;
@@ -359,7 +394,11 @@ impl<M: Math> GatherRequest<M> {
             counts.not_finite += u64::from(not_finite);
             counts.outside += u64::from(outside);
             counts.saturated += saturated(&rows.bits[part.clone()], [&work.kept_planes, j], &request);
-            for key in &rows.key[part] {
+            // Of a strip most rows are left out; they are to take no room.
+            if ny < self.naxis[1] {
+                rows.leave_out(start, n_cells as u32);
+            }
+            for key in &rows.key[start..rows.n] {
                 work.counts[*key as usize] += 1;
             }
             let exposure = &exposures[*n];

@@ -222,8 +222,8 @@ impl<'a> Stack<'a> {
             .unwrap_or(1);
         let runs = covariance::spread_out(nz, deepest, covariance::MOST_RUNS);
         let ny = self.grid.naxis[1];
-        let height = self.strip_height::<M>(deepest, hooks)?;
         let tallest = blocks.iter().map(|block| block[1]).max().unwrap_or(1);
+        let height = self.strip_height::<M>(deepest, tallest, hooks)?;
         let mut work = WindowWork::new(rayon::current_num_threads());
         let mut found: Vec<Vec<Placed>> = vec![Vec::new(); blocks.len()];
         for (run, &first) in runs.iter().enumerate() {
