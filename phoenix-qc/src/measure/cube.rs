@@ -9,7 +9,7 @@ use super::sky::{self, Background};
 use super::source::{self, Detection, Sharpness, Source};
 use super::wave::{self, WaveOptions};
 use super::window::for_each_plane;
-use super::{SpectralAxis, absent, depth, measured, noise, snr, stat, value};
+use super::{SpectralAxis, absent, depth, measured, noise, residual, snr, stat, value};
 use crate::celestial::SkyWcs;
 
 /// How many background pixels stand for the sky of a plane.
@@ -49,7 +49,7 @@ impl Default for SurveyOptions {
 /// What one look at a cube tells; all further measurements read from it.
 ///
 /// # Shapes
-/// `white` is `(y, x)`; `sky`, `noise` and `object` have one value per plane.
+/// `white` is `(y, x)`; `sky`, `scatter`, `noise` and `object` have one value per plane.
 ///
 /// # Numerics
 /// The first pass sums each spaxel in 64 bits in the order of the planes; the second reads the background and the brightest
@@ -80,6 +80,8 @@ pub struct CubeSurvey {
     pub background: Option<Background>,
     /// Median over background spaxels.
     pub sky: Vec<f32>,
+    /// Scatter of background voxels about their median.
+    pub scatter: Vec<f32>,
     /// Noise of a background voxel: from the variance, else the scatter over background spaxels.
     pub noise: Vec<f32>,
     /// Sum over the brightest source less its background; empty without a source.
@@ -151,6 +153,7 @@ impl CubeSurvey {
             useful: useful(&first.n_finite),
             background,
             sky: Vec::new(),
+            scatter: Vec::new(),
             noise: Vec::new(),
             object: Vec::new(),
             detection,
@@ -187,12 +190,14 @@ impl CubeSurvey {
             for value in &mut sample {
                 *value = (*value - level).abs();
             }
-            self.noise.push(stat::MAD_SCALE as f32 * stat::median_f32(&mut sample));
+            self.scatter
+                .push(stat::MAD_SCALE as f32 * stat::median_f32(&mut sample));
             if !aperture.is_empty() {
                 self.object
                     .push(aperture.iter().map(|index| plane[*index] - level).sum());
             }
         })?;
+        self.noise.clone_from(&self.scatter);
         // The claimed variance is preferred: the scatter misses what neighbours share after resampling.
         let variance = product
             .planes(&options.variance_ext)
@@ -352,6 +357,16 @@ impl CubeSurvey {
             wave::largest_shift_angstrom(&shifts, &self.wave)
         };
         measured(largest())
+    }
+
+    /// Returns the rms of background voxels at strong lines of the sky in units of the noise, over that of neighbouring
+    /// planes: 1 if nothing but noise is left.
+    pub fn sky_residual(&self) -> Measured {
+        let residual = || {
+            let axis = self.axis.ok_or("the third axis is no wavelength")?;
+            residual::sky_residual(&axis, &self.sky, &self.scatter, &self.noise)
+        };
+        measured(residual())
     }
 
     /// Returns the signal to noise of the brightest source.

@@ -1,7 +1,7 @@
 //! Measurements: pure functions from a product's pixels and header to numbers.
 //!
 //! `cube` passes a cube once or twice in windows and keeps what the others need; `axis`, `flux`, `source`, `sky`,
-//! `depth`, `wave`, `snr`, `noise`, `saturation` read one quantity each; `keyword` takes what the pipeline measured;
+//! `depth`, `wave`, `snr`, `noise`, `residual`, `saturation` read one quantity each; `keyword` takes what the pipeline measured;
 //! `fit`, `stat` and `window` are the arithmetic below. Sources and tolerances: docs/algorithms/qc-*.md.
 
 pub mod axis;
@@ -11,6 +11,7 @@ mod fit;
 pub mod flux;
 pub mod keyword;
 pub mod noise;
+pub mod residual;
 pub mod saturation;
 pub mod sky;
 pub mod snr;
