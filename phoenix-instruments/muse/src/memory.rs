@@ -7,14 +7,12 @@ use phoenix_core::plan::Resources;
 const LEAST_WINDOW_BYTES: u64 = 40 << 20;
 /// Most memory for windows: larger ones are no faster.
 const MOST_WINDOW_BYTES: u64 = 3 << 30;
-/// Memory for windows for each exposure.
-const EXPOSURE_BYTES: u64 = 256 << 10;
 /// Bytes of one row in the files.
 const ROW_BYTES: u64 = 28;
 /// Program, images, buffers of readers and writers.
 const BASE_BYTES: u64 = 40 << 20;
 /// Bytes of the index for each block of rows while it is made, and rows of a block.
-const BLOCK: [u64; 2] = [12, 64];
+const BLOCK: [u64; 2] = [12, 128];
 /// Most bytes of the index of one exposure while it is made.
 const MOST_INDEX_BYTES: u64 = 3 << 20;
 
@@ -23,11 +21,9 @@ const FLOOR_BYTES: u64 = 8 << 20;
 /// Threads that can be used well.
 pub(crate) const MOST_THREADS: usize = 64;
 
-/// Returns the memory that a window is made to fill: twice what the longest exposure has, whatever their number, and little
-/// for each.
+/// Returns the memory that a window is made to fill: twice what the longest exposure has, whatever their number.
 pub(crate) fn wanted_window_bytes(n_rows: impl Iterator<Item = u64>) -> usize {
-    let (most, n) = n_rows.fold((0, 0), |(most, n), rows| (rows.max(most), n + 1));
-    let bytes = most * 2 * ROW_BYTES + n * EXPOSURE_BYTES;
+    let bytes = n_rows.max().unwrap_or(0).saturating_mul(2 * ROW_BYTES);
     usize::try_from(bytes.clamp(LEAST_WINDOW_BYTES, MOST_WINDOW_BYTES)).unwrap_or(usize::MAX)
 }
 
@@ -106,9 +102,9 @@ mod tests {
     }
 
     #[test]
-    fn a_window_depends_on_the_longest_exposure_and_little_on_their_number() {
+    fn a_window_depends_on_the_longest_exposure_and_not_on_their_number() {
         let of = |n: usize| wanted_window_bytes(std::iter::repeat_n(5_000_000, n));
-        assert!(of(64) - of(4) <= 60 << 20);
+        assert_eq!(of(64), of(4));
         assert!(of(4) > 200 << 20);
     }
 

@@ -182,6 +182,23 @@ pub struct GatherWork {
 }
 
 impl Rows {
+    /// Asks for room for `more` rows at once: buffers that grow step by step leave their old places behind.
+    fn make_room(&mut self, more: usize) {
+        let wanted = self.n + more;
+        let grow = |len: usize| wanted.saturating_sub(len);
+        for column in [
+            &mut self.x,
+            &mut self.y,
+            &mut self.lambda,
+            &mut self.data,
+            &mut self.stat,
+        ] {
+            column.reserve_exact(grow(column.len()));
+        }
+        self.bits.reserve_exact(grow(self.bits.len()));
+        self.key.reserve_exact(grow(self.key.len()));
+    }
+
     /// Takes the rows from `first` on whose number is `dropped` away.
     fn leave_out(&mut self, first: usize, dropped: u32) {
         let has_weight = self.weight.len() >= self.n;
@@ -364,6 +381,8 @@ impl<M: Math> GatherRequest<M> {
         let mut counts = GatherCounts::default();
         let (n_cells, ny) = (work.counts.len() - 1, self.strip[1] - self.strip[0]);
         let fresh = held.end.max(window.start)..window.end;
+        let most: u64 = units.iter().map(|(_, rows)| rows.end - rows.start).sum();
+        work.rows.make_room(usize::try_from(most).unwrap_or(0));
         for (n, rows) in units {
             hooks.check()?;
             self.unit(exposures, *n, rows.clone(), &fresh, work)?;

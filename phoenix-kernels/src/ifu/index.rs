@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// Fewest rows of a block.
-const LEAST_ROWS: u64 = 64;
+const LEAST_ROWS: u64 = 128;
 /// Most blocks of an exposure: 4 bytes each, 1 MiB in all.
 const MOST_BLOCKS: u64 = 262_144;
 /// Rows read at once in the scan.
