@@ -68,8 +68,8 @@ mod tests {
     use phoenix_core::frame::FrameRef;
 
     use super::{
-        EXPOSURE_BYTES, FLOOR_BYTES, MOST_INDEX_BYTES, ROW_BYTES, allowed_window_bytes, least_budget_bytes, resources,
-        rest_bytes, wanted_window_bytes,
+        FLOOR_BYTES, MOST_INDEX_BYTES, ROW_BYTES, allowed_window_bytes, least_budget_bytes, resources, rest_bytes,
+        wanted_window_bytes,
     };
 
     fn tables(n: usize, n_rows: u64) -> Vec<FrameRef> {
@@ -96,7 +96,7 @@ mod tests {
             wanted_window_bytes(rows())
         );
         let [four, many] = [4, 64].map(|n| resources(&tables(n, 320_000_000)));
-        assert!(many.memory_bytes - four.memory_bytes <= 60 * (MOST_INDEX_BYTES + EXPOSURE_BYTES));
+        assert!(many.memory_bytes - four.memory_bytes <= 60 * MOST_INDEX_BYTES);
         assert_eq!(many.floor_bytes, FLOOR_BYTES + 64 * MOST_INDEX_BYTES);
         assert!(four.memory_bytes < 4 << 30 && four.floor_bytes < 32 << 20);
     }
