@@ -164,9 +164,9 @@ impl Engine {
 
     /// Fills in expected memory and threads; `jobs` has producers first.
     ///
-    /// The size of a product that does not exist yet is taken to be that of everything its job reads.
+    /// The size of a product that does not exist yet is what its recipe says of everything that the job reads.
     fn expect_resources(&self, jobs: &mut [PlannedJob], producers: &Producers<'_>) {
-        let mut bytes_read: BTreeMap<JobId, u64> = BTreeMap::new();
+        let mut bytes_made: BTreeMap<JobId, u64> = BTreeMap::new();
         for job in jobs {
             let frames: Vec<FrameRef> = job
                 .inputs
@@ -177,16 +177,17 @@ impl Engine {
                         id: FrameId::from(producer.as_str()),
                         tag: tag.clone(),
                         location: String::new(),
-                        size_bytes: bytes_read.get(producer).copied(),
+                        size_bytes: bytes_made.get(producer).copied(),
                         digest: None,
                     },
                 })
                 .collect();
             let sum = frames.iter().filter_map(|frame| frame.size_bytes).sum();
-            bytes_read.insert(job.id.clone(), sum);
+            let recipe = self.instrument.recipe(&job.task);
+            let made = recipe.map_or(sum, |recipe| recipe.product_bytes_dyn(sum));
+            bytes_made.insert(job.id.clone(), made);
             let spec: Option<&RecipeSpec> = producers.get(&job.dataset).and_then(|(_, spec)| *spec);
             let declared = || spec.map(|spec| spec.resources.estimate(&frames));
-            let recipe = self.instrument.recipe(&job.task);
             let known = recipe.map(|recipe| recipe.resources_dyn(&frames));
             job.resources = known.or_else(declared).unwrap_or_default();
         }

@@ -321,6 +321,11 @@ pub trait Recipe: fmt::Debug + Send + Sync + 'static {
     /// Returns id, kinds of input and output, parameters, references, resources.
     fn spec(&self) -> &RecipeSpec;
 
+    /// Returns how large a product will be that is made from so many bytes; the plan expects memory by it.
+    fn product_bytes(&self, read_bytes: u64) -> u64 {
+        read_bytes
+    }
+
     /// Returns what a run on these inputs takes; the model of the specification unless the recipe knows better.
     fn resources(&self, inputs: &[FrameRef]) -> Resources {
         self.spec().resources.estimate(inputs)
@@ -353,6 +358,11 @@ pub trait RecipeDyn: fmt::Debug + Send + Sync {
     /// Returns the complete default parameters as JSON; provenance records them.
     fn default_params_dyn(&self) -> serde_json::Value;
 
+    /// Returns how large a product will be that is made from so many bytes.
+    fn product_bytes_dyn(&self, read_bytes: u64) -> u64 {
+        read_bytes
+    }
+
     /// Returns what a run on these inputs takes; the model of the specification unless the recipe knows better.
     fn resources_dyn(&self, inputs: &[FrameRef]) -> Resources {
         self.spec_dyn().resources.estimate(inputs)
@@ -379,6 +389,10 @@ impl<R: Recipe> RecipeDyn for R {
 
     fn default_params_dyn(&self) -> serde_json::Value {
         serde_json::to_value(R::Params::default()).unwrap_or(serde_json::Value::Null)
+    }
+
+    fn product_bytes_dyn(&self, read_bytes: u64) -> u64 {
+        self.product_bytes(read_bytes)
     }
 
     fn resources_dyn(&self, inputs: &[FrameRef]) -> Resources {

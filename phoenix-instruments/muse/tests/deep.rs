@@ -338,3 +338,21 @@ fn a_project_s_rule_book_rejects_and_positions_still_decide_what_goes_together()
     };
     assert_eq!(why("b1"), Some("graded B"));
 }
+
+#[test]
+fn alignment_of_huge_tables_is_expected_to_take_the_memory_of_images() {
+    let huge: Vec<Frame> = (0_i32..64)
+        .map(|n| {
+            let one = exposure(&format!("t{n:02}"), i64::from(n / 4), 20.0 * f64::from(n), [0.0; 2]);
+            Frame {
+                size_bytes: Some(9_000_000_000),
+                ..one
+            }
+        })
+        .collect();
+    for job in &plan(huge, DeepRequest::default()).jobs {
+        let bytes = job.resources.memory_bytes;
+        let is_small = ["muse_exp_align", "muse_exp_weights"].contains(&job.task.as_str());
+        assert!(bytes > 0 && (!is_small || bytes < 6 << 30), "{}: {bytes}", job.id);
+    }
+}

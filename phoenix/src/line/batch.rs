@@ -20,6 +20,11 @@ use crate::controls::Controls;
 /// Where a value without a key is looked for: programme run, then target.
 const KEYS: [&str; 3] = ["OBS.PROG.ID", "OBS.TARG.NAME", "OBJECT"];
 
+/// Where a target's name stands.
+const TARGET_KEYS: &str = "OBS.TARG.NAME|OBJECT";
+/// Where a programme run stands.
+const RUN_KEY: &str = "OBS.PROG.ID";
+
 /// What a batch selects science by: `KEY=VALUE`, `KEY|KEY=VALUE` where any of the keys may hold it, or a value alone, which
 /// names a programme run or a target.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -41,7 +46,7 @@ impl BatchKey {
     /// # Errors
     /// If the name is empty.
     pub fn target(name: &str) -> Result<Self, SettingError> {
-        format!("OBS.TARG.NAME|OBJECT={name}").parse()
+        format!("{TARGET_KEYS}={name}").parse()
     }
 
     /// Returns the batch of a programme run.
@@ -49,7 +54,16 @@ impl BatchKey {
     /// # Errors
     /// If the name is empty.
     pub fn run(id: &str) -> Result<Self, SettingError> {
-        format!("OBS.PROG.ID={id}").parse()
+        format!("{RUN_KEY}={id}").parse()
+    }
+
+    /// Returns how people call it: a target, a run, or what it is written as.
+    pub fn title(&self) -> String {
+        match self.key.as_deref() {
+            Some(TARGET_KEYS) => format!("target {}", self.value),
+            Some(RUN_KEY) => format!("run {}", self.value),
+            _ => self.to_string(),
+        }
     }
 
     fn keys(&self) -> impl Iterator<Item = &str> {
@@ -186,6 +200,8 @@ mod tests {
             ("OBS.TARG.NAME=HDFS", true),
             ("OBS.PROG.ID=HDFS", false),
             ("INS.MODE = WFM-NOAO-N", true),
+            ("OBJECT | OBS.TARG.NAME = HDFS", true),
+            ("OBJECT|INS.MODE=HDFS", false),
         ] {
             let batch: BatchKey = text.parse()?;
             assert_eq!(batch.holds(&header), holds, "{text}");

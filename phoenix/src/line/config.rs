@@ -374,7 +374,7 @@ impl Settings {
     /// Returns the name of what is asked for: the batch key where there is one, else the nights.
     pub fn label(&self) -> String {
         match &self.batch {
-            Some(batch) => batch.to_string(),
+            Some(batch) => batch.title(),
             None => self.nights.to_string(),
         }
     }

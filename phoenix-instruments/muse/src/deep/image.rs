@@ -25,6 +25,9 @@ use crate::{fault, headers};
 /// The recipe and its task.
 pub const IMAGE: &str = "muse_exp_image";
 
+/// Largest image: data and variance of a field of 60 arcsec at any angle, in pixels of 0.2 arcsec, and headers.
+const MOST_IMAGE_BYTES: u64 = 2 << 20;
+
 /// Name of the extension with the variance of the image.
 pub(super) const STAT: &str = "STAT";
 
@@ -139,6 +142,10 @@ impl Recipe for ExpImage {
 
     fn spec(&self) -> &RecipeSpec {
         &self.spec
+    }
+
+    fn product_bytes(&self, read_bytes: u64) -> u64 {
+        read_bytes.min(MOST_IMAGE_BYTES)
     }
 
     fn load(&self, inputs: &InputSet<'_>, reader: &dyn FrameReader) -> Result<Inputs, RecipeError> {

@@ -161,10 +161,9 @@ impl Default for ExpWeights {
                     })
                     .to_vec(),
                 references: vec!["docs/algorithms/deep-weights.md".into()],
-                // Images are small; before they are made, they are taken to be as large as the tables behind them.
                 resources: ResourceModel {
-                    base_bytes: 128 << 20,
-                    bytes_per_input_byte: 0.1,
+                    base_bytes: 64 << 20,
+                    bytes_per_input_byte: 8.0,
                     max_threads: 64,
                 },
             },
@@ -178,6 +177,11 @@ impl Recipe for ExpWeights {
 
     fn spec(&self) -> &RecipeSpec {
         &self.spec
+    }
+
+    fn product_bytes(&self, read_bytes: u64) -> u64 {
+        // A row per exposure.
+        read_bytes.min(1 << 20)
     }
 
     fn load(&self, inputs: &InputSet<'_>, reader: &dyn FrameReader) -> Result<Inputs, RecipeError> {
