@@ -213,6 +213,9 @@ impl Job<'_> {
         headers::set_record(&mut header, &record);
         header.set("PRO.DATANCOM", self.inputs.exposures.len(), "Number of combined frames");
         offsets::set_keys(&mut header, &self.placed.applied);
+        if let Some(list) = &self.inputs.offsets {
+            list.set_quality(&mut header);
+        }
         header
     }
 

@@ -5,6 +5,7 @@ use phoenix_core::header::Header;
 use phoenix_core::product::ColumnData;
 use phoenix_core::traits::{FrameReader, HduKind, RecipeError};
 
+use crate::align;
 use crate::exposure::{DATE_LENGTH, in_file};
 
 /// One row of the list.
@@ -29,6 +30,8 @@ pub struct Offset {
 pub struct OffsetList {
     frame: FrameRef,
     rows: Vec<Offset>,
+    /// What the alignment measured of the exposures together, by keyword.
+    quality: Vec<(String, f64)>,
 }
 
 impl OffsetList {
@@ -91,10 +94,23 @@ impl OffsetList {
                     .filter(|weight| weight.is_finite() && *weight >= 0.0),
                 left_out: reason(n),
             });
+        let measured = |name: &&str| {
+            let key = format!("QC.EXPALIGN.{name}");
+            let number = hdus.first()?.header.f64(key.as_str()).ok()?;
+            number.is_finite().then_some((key, number))
+        };
         Ok(Self {
             frame: frame.clone(),
             rows: rows.collect(),
+            quality: align::KEPT.iter().filter_map(measured).collect(),
         })
+    }
+
+    /// Writes what the alignment measured of the exposures together, so that the cube can be judged by it.
+    pub fn set_quality(&self, header: &mut Header) {
+        for (key, number) in &self.quality {
+            header.set(key.as_str(), *number, "as the alignment measured it");
+        }
     }
 
     /// Returns why an exposure is not to be used; `None` if it is.

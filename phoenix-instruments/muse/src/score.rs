@@ -1,4 +1,4 @@
-//! Scores of MUSE cubes: seven parameters and the flag string, with limits from `rules/qc.toml`.
+//! Scores of MUSE cubes: seven parameters of the real system, three that compare exposures and sky, and the flag string, with limits from `rules/qc.toml`.
 
 use phoenix_core::header::{Header, Value};
 use phoenix_core::product::Product;
@@ -46,6 +46,13 @@ pub fn scorer_of(quality: &str) -> Result<Box<dyn QcScorer>, QcError> {
         .measure("lshift_max", lshift_max)
         .measure("qc_deltatime", |facts| delta_time(&facts.header))
         .measure("TPL_NEXP", |facts| header_number(&facts.header, &["TPL.NEXP"]))
+        .measure("sky_residual", |facts| facts.survey.sky_residual())
+        .measure("seam", |facts| {
+            header_number(&facts.header, &["QC.EXPALIGN.SEAM.SIGMA"])
+        })
+        .measure("fwhm_scatter", |facts| {
+            header_number(&facts.header, &["QC.EXPALIGN.FWHM.SCATTER"])
+        })
         .fact("kind", |facts| {
             Some(
                 if combined(&facts.header) > 1 {

@@ -154,6 +154,20 @@ fn products_have_the_pipelines_layout_and_the_offsets_their_errors() {
     ] {
         assert!(list.header.f64(key).is_ok_and(|value| value > 0.0), "{key}");
     }
+    // One sky of 20 counts under all exposures: what scales fluxes scales it too, and leaves steps.
+    let real = |key: &str| list.header.f64(format!("QC.EXPALIGN.{key}")).unwrap();
+    for (n, scale) in (1..).zip(&scales) {
+        let others = (scales.iter().sum::<f64>() - scale) / (scales.len() - 1) as f64;
+        let (step, error) = (real(&format!("SEAM{n}")), real(&format!("SEAM{n}.ERR")));
+        let expected = 20.0 * (scale - others);
+        assert!(
+            (step - expected).abs() < 5.0 * error + 0.05,
+            "{step} +- {error} for {expected}"
+        );
+    }
+    assert!(real("SEAM.MAX") > 1.0 && real("SEAM.SIGMA") > 0.5);
+    // Seeing between 0.6 and 1.1 arcsec.
+    assert!((0.5..1.3).contains(&real("FWHM.MEDIAN")) && (0.01..0.5).contains(&real("FWHM.SCATTER")));
     assert_eq!(list.header.i64("QC.EXPALIGN.NOMATCH"), Ok(0));
     assert_eq!(list.header.i64("OBS.ID"), Ok(4711));
     assert_eq!(products.iter().filter(|p| p.tag.as_str() == "SOURCE_LIST").count(), 4);

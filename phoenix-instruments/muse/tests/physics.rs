@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use phoenix_core::frame::FrameRef;
 use phoenix_core::product::{HduData, Pixels, Product};
+use phoenix_core::traits::{Grade, Instrument as _};
 use phoenix_core::unit::Mjd;
 use phoenix_sim::SkyPoint;
 use phoenix_sim::conditions::Conditions;
@@ -92,6 +93,10 @@ fn combine_all(made: &[Observation], changes: &Value) -> Vec<Product> {
 }
 
 fn try_combine(made: &[Observation], changes: &Value) -> Run {
+    with_list(made, offsets::list(made, 0.0, 1), changes)
+}
+
+fn with_list(made: &[Observation], list: Product, changes: &Value) -> Run {
     let mut reader = FakeReader::new();
     let tables = made
         .iter()
@@ -101,7 +106,7 @@ fn try_combine(made: &[Observation], changes: &Value) -> Run {
         .into_iter()
         .map(|table| reader.add(table))
         .collect();
-    frames.push(reader.add(offsets::list(made, 0.0, 1)));
+    frames.push(reader.add(list));
     run_on("muse_exp_combine", &frames, changes, &reader, (2, 1 << 30))
 }
 
@@ -167,6 +172,29 @@ fn an_exposure_map_and_white_light_come_with_each_cube() {
             .count();
         assert!(unlike * 50 < seconds.len(), "{numerics}: {unlike} of {}", seconds.len());
     }
+}
+
+#[test]
+fn what_the_alignment_measured_of_the_exposures_stands_in_the_cube_and_is_scored() {
+    let made = observations(|_| {});
+    let mut list = offsets::list(&made, 0.0, 1);
+    list.header.set("QC.EXPALIGN.SEAM.SIGMA", 1.5, "");
+    list.header.set("QC.EXPALIGN.FWHM.SCATTER", 0.1, "");
+    let products = with_list(&made, list, &json!({})).unwrap().1;
+    let cube = product(&products, "DATACUBE_FINAL");
+    assert_eq!(cube.header.f64("QC.EXPALIGN.SEAM.SIGMA"), Ok(1.5));
+    let muse = phoenix_muse::instrument().unwrap();
+    let scorer = muse.scorer(&cube.tag).unwrap();
+    let report = scorer.score(&scorer.measure(cube).unwrap(), &()).unwrap();
+    let grade = |name: &str| {
+        report
+            .scores
+            .iter()
+            .find(|score| score.parameter.name == name)
+            .unwrap()
+            .grade
+    };
+    assert_eq!((grade("seam"), grade("fwhm_scatter")), (Grade::Fail, Grade::Pass));
 }
 
 #[test]

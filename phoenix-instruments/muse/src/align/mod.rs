@@ -1,21 +1,24 @@
 //! Offsets between exposures: `muse_exp_align`.
 //!
-//! `params` are its parameters, `load` reads images, `product` makes headers and tables, this file runs the kernel.
+//! `params` are its parameters, `load` reads images, `product` makes headers and tables, `quality` their
+//! quality keywords, this file runs the kernel.
 
 mod load;
 mod params;
 mod product;
+mod quality;
 
 use phoenix_core::caveat::Caveat;
 use phoenix_core::traits::{
     FrameReader, InputSet, InputSpec, Outcome, ProductSink, Recipe, RecipeError, RecipeSpec, ResourceModel, RunContext,
 };
-use phoenix_kernels::align::{Alignment, Method, SkyImage, align_to, preview};
+use phoenix_kernels::align::{Alignment, Method, SkyImage, align_to, preview, seams};
 use phoenix_kernels::{Hooks, KernelError};
 use phoenix_kit::threads;
 
 pub use load::{AnchorContent, AnchorFile, Fov, Fovs};
 pub use params::AlignParams;
+pub(crate) use quality::KEPT;
 
 /// The recipe and its task, by ESO's name.
 pub const ALIGN: &str = "muse_exp_align";
@@ -110,7 +113,13 @@ impl Recipe for ExpAlign {
                 })
                 .collect();
             let shown = preview(&images, &chosen).map_err(of_kernel)?;
+            let found = seams(&images, &chosen, &shown);
+            let mut steps = vec![None; images.len()];
+            for ((k, ..), seam) in chosen.iter().zip(found) {
+                steps[*k] = seam;
+            }
             let maker = product::Maker {
+                seams: &steps,
                 inputs: &inputs,
                 alignment: &alignment,
                 record: ctx.record,

@@ -6,12 +6,11 @@ use phoenix_core::caveat::Caveat;
 use phoenix_core::header::Header;
 use phoenix_core::product::{Column, ColumnData, Hdu, HduData, Pixels, Product, Table};
 use phoenix_core::provenance::Record;
-use phoenix_kernels::align::{Alignment, ExposureOffset, Method, Preview};
+use phoenix_kernels::align::{Alignment, ExposureOffset, Method, Preview, Seam};
 use phoenix_kernels::ifu::celestial::Gnomonic;
 use phoenix_kernels::ifu::spectral::SpectralWcs;
 use phoenix_kernels::ifu::{CubeGrid, SpectralAxis};
 use phoenix_kernels::math::Portable;
-use phoenix_kernels::stat::{mean_and_deviation, median};
 use phoenix_kit::inherit::inherit;
 
 use super::load::{AnchorContent, Fovs};
@@ -40,6 +39,8 @@ const NOT_INHERITED: [&str; 15] = [
 pub(super) struct Maker<'a> {
     pub(super) inputs: &'a Fovs,
     pub(super) alignment: &'a Alignment,
+    /// Level of each exposure against the others.
+    pub(super) seams: &'a [Option<Seam>],
     pub(super) record: &'a Record,
     pub(super) caveats: &'a [Caveat],
 }
@@ -152,62 +153,6 @@ impl Maker<'_> {
                 data: HduData::Table(table),
             }],
         }
-    }
-
-    fn set_quality(&self, header: &mut Header) {
-        let key = |name: String| format!("QC.EXPALIGN.{name}");
-        let exposures = &self.alignment.exposures;
-        for (n, sources) in (1..).zip(&self.alignment.sources) {
-            header.set(
-                key(format!("NDET{n}")),
-                sources.len(),
-                "Number of detected sources of the image",
-            );
-        }
-        let matches: Vec<f64> = (0..exposures.len())
-            .map(|k| {
-                let others = exposures[k].matches.iter().enumerate().filter(|(other, _)| *other != k);
-                median(&mut others.map(|(_, n)| *n as f64).collect::<Vec<_>>()).unwrap_or(0.0)
-            })
-            .collect();
-        for (n, value) in (1..).zip(&matches) {
-            header.set(
-                key(format!("NMATCH{n}")),
-                value.round() as i64,
-                "Median number of matches with others",
-            );
-        }
-        let least = matches.iter().copied().fold(f64::INFINITY, f64::min);
-        header.set(
-            key("NMATCH.MIN".into()),
-            least.round() as i64,
-            "Minimum of the median number of matches",
-        );
-        let lost = exposures.iter().filter(|found| found.method == Method::None).count();
-        header.set(
-            key("NOMATCH".into()),
-            lost,
-            "Number of images that nothing ties to the reference",
-        );
-        for (axis, name) in [(0, "RA"), (1, "DEC")] {
-            let values: Vec<f64> = exposures.iter().map(|found| found.offset_deg[axis] * 3600.0).collect();
-            let low = values.iter().copied().fold(f64::INFINITY, f64::min);
-            let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            let (mean, deviation) = mean_and_deviation(&values).unwrap_or((0.0, 0.0));
-            for (what, value, comment) in [
-                ("MIN", low, "[arcsec] minimum offset"),
-                ("MAX", high, "[arcsec] maximum offset"),
-                ("MEAN", mean, "[arcsec] mean offset"),
-                ("STDEV", deviation, "[arcsec] standard deviation of offsets"),
-            ] {
-                header.set(key(format!("OFFSET.{name}.{what}")), value, comment);
-            }
-        }
-        header.set(
-            "PHX.ALIGN.EXCESS",
-            self.alignment.excess_arcsec,
-            "[arcsec] scatter beyond that of centroids",
-        );
     }
 
     /// The sources of one exposure.
