@@ -114,7 +114,7 @@ fn a_real_cube_reaches_the_archive_and_its_stale_checksum_is_told() {
     let scorer = muse.scorer(&cube.tag).expect("a scorer");
     let examination = examine(&cube, scorer, &()).expect("examined");
     let (_, of) = examination.report.result();
-    assert_eq!(of, 7);
+    assert_eq!(of, 10);
     let png = examination.preview.expect("a preview");
     assert!(png.starts_with(b"\x89PNG"));
     for key in ["WAVELMIN", "WAVELMAX", "PIXNOISE", "ABMAGLIM", "SKY_RES"] {
