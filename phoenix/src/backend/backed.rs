@@ -8,8 +8,8 @@ use phoenix_core::dataset::Dataset;
 use phoenix_core::header::Header;
 use phoenix_core::id::{InstrumentId, Tag, TaskId};
 use phoenix_core::traits::{
-    AssociateError, Associator, DatasetSelector, DeepSelector, DeliverySpec, Ingestor, Instrument, InstrumentTexts, QcScorer,
-    RecipeDyn, RecipeSpec, RewriteError,
+    AssociateError, Associator, DatasetSelector, DeepSelector, DeliverySpec, Ingestor, Instrument, InstrumentTexts,
+    QcScorer, RecipeDyn, RecipeSpec, RewriteError,
 };
 use phoenix_io::{EsorexError, EsorexRecipe, Installation};
 
