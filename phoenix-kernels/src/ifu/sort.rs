@@ -36,6 +36,7 @@ impl<T: Copy> Places<T> {
     ///
     /// # Safety
     /// The array outlives `self`, and no other thread writes or reads this place meanwhile.
+    // SAFETY: what the caller promises is said above.
     #[inline(always)]
     unsafe fn write(&self, at: usize, value: T) {
         assert!(at < self.len, "a row beyond its window");
@@ -121,6 +122,7 @@ pub(super) fn sort(works: &mut [GatherWork], n_cells: usize, cells: &mut Cells) 
 /// # Safety
 /// `work.counts` holds for each cell the first place of a range that is this thread's alone and has room for its rows of
 /// that cell.
+// SAFETY: what the caller promises is said above.
 unsafe fn scatter(work: &mut GatherWork, target: &Target) {
     let GatherWork {
         rows, segments, counts, ..
