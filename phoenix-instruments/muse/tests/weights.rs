@@ -128,6 +128,11 @@ fn transparency_is_measured_and_a_clouded_exposure_is_left_out() {
         "{caveats:?}"
     );
     assert_eq!(list.header.i64("PHX.DEEP.NLEFTOUT"), Ok(1));
+    let seam = list.header.f64("QC.EXPALIGN.SEAM.MAX");
+    assert!(
+        seam.is_ok_and(|step| step > 0.0),
+        "what the alignment measured of the exposures is lost"
+    );
 
     let weights = reals(&list, "WEIGHT");
     let (fwhm, noise) = (reals(&list, "FWHM"), reals(&list, "NOISE"));

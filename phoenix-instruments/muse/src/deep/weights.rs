@@ -220,7 +220,9 @@ impl Recipe for ExpWeights {
                 ("exposures".to_owned(), judged.rows.len() as f64),
                 ("left_out".to_owned(), (judged.rows.len() - n_used) as f64),
             ];
-            out.put(list::product(&inputs.fovs, &judged, params, &caveats, ctx.record))?;
+            let mut product = list::product(&inputs.fovs, &judged, params, &caveats, ctx.record);
+            inputs.offsets.set_quality(&mut product.header);
+            out.put(product)?;
             Ok(Outcome { caveats, figures })
         })
     }
