@@ -4,8 +4,10 @@
 //! sort then brings them into the order of cells. Within a cell rows keep the order exposure, row. Buffers are used again
 //! for the next window.
 
-// Conditions are joined without branches.
-#![allow(clippy::needless_bitwise_bool, reason = "as said above")]
+#![allow(
+    clippy::needless_bitwise_bool,
+    reason = "conditions of rows are joined without branches"
+)]
 
 use super::exposure::{Exposure, SliceDirection};
 use super::index::{BlockIndex, PlaneIndex};

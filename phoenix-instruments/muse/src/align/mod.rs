@@ -18,6 +18,7 @@ use phoenix_kit::threads;
 
 pub use load::{AnchorContent, AnchorFile, Fov, Fovs};
 pub use params::AlignParams;
+pub(crate) use product::NOT_INHERITED;
 pub(crate) use quality::KEPT;
 
 /// The recipe and its task, by ESO's name.

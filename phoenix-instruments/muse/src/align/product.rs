@@ -16,8 +16,8 @@ use phoenix_kit::inherit::inherit;
 use super::load::{AnchorContent, Fovs};
 use crate::headers;
 
-/// Cards of an image that say nothing about the product.
-const NOT_INHERITED: [&str; 15] = [
+/// Cards of an image that say nothing about a list or an image made from several.
+pub(crate) const NOT_INHERITED: [&str; 15] = [
     "ORIGFILE",
     "PIPEFILE",
     "EXPTIME",

@@ -8,27 +8,9 @@ use phoenix_kit::inherit::inherit;
 
 use super::weights::WeightParams;
 use crate::align::Fovs;
+use crate::align::NOT_INHERITED;
 use crate::headers;
 use crate::offsets::Offset;
-
-/// Cards of an image that say nothing about the list.
-const NOT_INHERITED: [&str; 15] = [
-    "ORIGFILE",
-    "PIPEFILE",
-    "EXPTIME",
-    "TEXPTIME",
-    "MJD-END",
-    "ESO.DPR.",
-    "ESO.QC.",
-    "ESO.DRS.MUSE.",
-    "ESO.PRO.CATG",
-    "ESO.PRO.TYPE",
-    "ESO.PRO.TECH",
-    "ESO.PRO.SCIENCE",
-    "ESO.PRO.DATANCOM",
-    "HDUCLAS",
-    "PHX.",
-];
 
 /// What was found out about one exposure.
 #[derive(Debug, Clone)]
