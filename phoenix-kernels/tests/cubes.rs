@@ -3,27 +3,14 @@
 // Helpers outside test functions may fail as loudly as the tests that call them.
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
+mod rows;
+
 use phoenix_kernels::cubes::{
-    Clip, CombineOptions, CubeCombine, CubeSource, CubeStats, Estimator, Layer, Spread, VarianceOf,
+    Clip, CombineOptions, CubeCombine, CubeSlab, CubeSource, CubeStats, Estimator, Layer, Spread, VarianceOf,
 };
 use phoenix_kernels::{Hooks, KernelError, SourceError};
+use rows::Random;
 use std::sync::atomic::{AtomicUsize, Ordering};
-
-/// A small generator with good low bits (splitmix64).
-struct Random(u64);
-
-impl Random {
-    fn uniform(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
-    fn normal(&mut self) -> f64 {
-        (-2.0 * (1.0 - self.uniform()).ln()).sqrt() * (std::f64::consts::TAU * self.uniform()).cos()
-    }
-}
 
 /// Cubes in memory that count how many numbers are asked for.
 struct Cubes {
@@ -78,22 +65,24 @@ struct Result4 {
 }
 
 fn combined(cubes: &Cubes, options: CombineOptions) -> Result4 {
+    combined_from(0, CubeStats::new(cubes.data.len()), cubes, options)
+}
+
+fn combined_from(first_plane: usize, earlier: CubeStats, cubes: &Cubes, options: CombineOptions) -> Result4 {
     let plan = CubeCombine::plan(cubes.data.len(), cubes.shape, options).unwrap();
     let mut out = Result4::default();
+    let mut take = |slab: &CubeSlab<'_>| {
+        out.data.extend(slab.data.iter().map(|x| x.to_bits()));
+        out.variance.extend(slab.variance.iter().map(|x| x.to_bits()));
+        out.used.extend(slab.used);
+        out.rejected.extend(slab.rejected);
+        out.stats = slab.stats.clone();
+        Ok(())
+    };
     let stats = plan
-        .run(
-            cubes,
-            &mut |slab| {
-                out.data.extend(slab.data.iter().map(|x| x.to_bits()));
-                out.variance.extend(slab.variance.iter().map(|x| x.to_bits()));
-                out.used.extend(slab.used);
-                out.rejected.extend(slab.rejected);
-                Ok(())
-            },
-            &Hooks::none(),
-        )
+        .run_from(first_plane, earlier, cubes, &mut take, &Hooks::none())
         .unwrap();
-    out.stats = stats;
+    assert_eq!(stats, out.stats);
     out
 }
 
@@ -342,6 +331,33 @@ fn what_cannot_be_done_is_refused() {
         let bad = options(clipping(limit, Spread::Deviation), VarianceOf::Propagated);
         assert!(matches!(plan(2, [1, 1, 1], bad), Err(KernelError::Parameter { .. })));
     }
+}
+
+#[test]
+fn a_run_from_any_plane_gives_the_planes_and_statistics_of_a_whole_run() {
+    let cubes = Cubes::noisy(20, [6, 5, 40], 0.1, 0.02);
+    let mut options = options(clipping(3.0, Spread::Deviation), VarianceOf::Propagated);
+    let whole = combined(&cubes, options);
+    // Two planes a window, so that the windows of the rest are other ones.
+    options.memory_bytes = 2 * (5 * 40 * 16 + 224 * 20 * 8);
+    let plane = 5 * 40;
+    for first in 1..6 {
+        let head = Cubes {
+            shape: [first, 5, 40],
+            data: cubes.data.clone(),
+            variance: cubes.variance.clone(),
+            asked: AtomicUsize::new(0),
+        };
+        let earlier = combined(&head, options).stats;
+        let rest = combined_from(first, earlier, &cubes, options);
+        assert_eq!(rest.data, whole.data[first * plane..]);
+        assert_eq!(rest.variance, whole.variance[first * plane..]);
+        assert_eq!(rest.rejected, whole.rejected[first * plane..]);
+        assert_eq!(rest.stats, whole.stats);
+    }
+    let plan = CubeCombine::plan(20, cubes.shape, options).unwrap();
+    let other = plan.run_from(1, CubeStats::new(19), &cubes, &mut |_| Ok(()), &Hooks::none());
+    assert!(matches!(other, Err(KernelError::Shape { .. })));
 }
 
 #[test]

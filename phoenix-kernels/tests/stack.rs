@@ -3,139 +3,32 @@
 // Helpers outside test functions may fail as loudly as the tests that call them.
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
+mod rows;
+
 use phoenix_kernels::ifu::{
-    Columns, CoordinateState, CosmicKind, CosmicOptions, CubeGrid, Exposure, GridRequest, Limits, PixelRows,
-    PixelTable, Resample, RowBuffers, RowId, Slab, SliceDirection, SpectralAxis, Stack, StackOptions, StackStats,
-    spectral::SpectralWcs,
+    Columns, CoordinateState, CosmicKind, CosmicOptions, Exposure, GridRequest, Limits, PixelRows, PixelTable,
+    Resample, RowBuffers, RowId, Slab, SliceDirection, SpectralAxis, Stack, StackOptions,
 };
 use phoenix_kernels::{Hooks, KernelError, Numerics};
+use rows::{DEC, METHODS, RA, Random, automatic, bits, field, fixed, options, rejecting, run, view};
 use std::ops::Range;
 
-/// A small generator with good low bits (splitmix64).
-struct Random(u64);
-
-impl Random {
-    fn uniform(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
-    fn normal(&mut self) -> f64 {
-        (-2.0 * (1.0 - self.uniform()).ln()).sqrt() * (std::f64::consts::TAU * self.uniform()).cos()
-    }
+/// An exposure with `value` at each pixel (x, y, plane), each of variance 1.
+fn exposure(seed: u64, shift: f64, value: impl FnMut([usize; 3], &mut Random) -> f32) -> PixelTable {
+    field(seed, shift, 1.0, value)
 }
 
-const RA: f64 = 150.1;
-const DEC: f64 = -27.5;
-/// Pixels of a simulated exposure along x, y and wavelength.
-const SIZE: [usize; 3] = [14, 12, 20];
-
-/// An exposure in native coordinates on a jittered raster, with `value` at each pixel (x, y, plane).
-fn exposure(seed: u64, shift: f64, mut value: impl FnMut(usize, usize, usize, &mut Random) -> f32) -> PixelTable {
-    let mut random = Random(seed);
-    let mut b = RowBuffers::default();
-    let step = 0.2 / 3600.0 * std::f64::consts::PI / 180.0;
-    for j in 0..SIZE[1] {
-        for l in 0..SIZE[2] {
-            for i in 0..SIZE[0] {
-                let x = (i as f64 - 6.5 + shift + 0.2 * random.uniform()) * step;
-                let y = (j as f64 - 5.5 + shift + 0.2 * random.uniform()) * step;
-                b.xpos.push(x.atan2(-y).rem_euclid(std::f64::consts::TAU) as f32);
-                b.ypos.push(-x.hypot(y).atan() as f32);
-                b.lambda
-                    .push((7000.0 + 1.25 * (l as f64 + 0.3 * random.uniform())) as f32);
-                b.data.push(value(i, j, l, &mut random));
-                b.stat.push(1.0);
-                b.dq.push(0);
-            }
-        }
-    }
-    PixelTable::new(b).unwrap()
-}
-
-fn noise(_: usize, _: usize, _: usize, random: &mut Random) -> f32 {
+fn noise(_: [usize; 3], random: &mut Random) -> f32 {
     random.normal() as f32
 }
 
-fn view(rows: &PixelTable) -> Exposure<'_> {
-    Exposure::new(rows, CoordinateState::NativeSpherical, RA, DEC).with_slice_direction(SliceDirection::X)
-}
-
-fn automatic() -> GridRequest {
-    GridRequest::Automatic {
-        step: [0.2, 0.2, 1.25],
-        axis: SpectralAxis::Awav,
-        limits: None,
-    }
-}
-
-fn fixed(naxis: [usize; 3]) -> CubeGrid {
-    let s = 0.2 / 3600.0;
-    CubeGrid {
-        naxis,
-        crval: [RA, DEC],
-        crpix: [0.5 * (naxis[0] as f64 + 1.0), 0.5 * (naxis[1] as f64 + 1.0)],
-        cd: [[-s, 0.0], [0.0, s]],
-        celestial: true,
-        spectral: SpectralWcs {
-            axis: SpectralAxis::Awav,
-            crval: 7005.0,
-            crpix: 1.0,
-            step: 1.25,
-        },
-    }
-}
-
-fn options(numerics: Numerics, resample: Resample) -> StackOptions {
-    let mut options = StackOptions::default();
-    options.numerics = numerics;
-    options.resample = resample;
-    options
-}
-
-type Cube = (Vec<f32>, Vec<f32>, StackStats);
-
-fn run(exposures: &[Exposure<'_>], request: &GridRequest, options: &StackOptions, window: Option<usize>) -> Cube {
-    let mut stack = Stack::plan(exposures, request, options, &Hooks::none()).unwrap();
-    if let Some(planes) = window {
-        stack = stack.with_window_planes(planes);
-    }
-    let (mut data, mut stat): (Vec<f32>, Vec<f32>) = (Vec::new(), Vec::new());
-    let stats = stack
-        .run(
-            &mut |slab| {
-                data.extend(slab.data.iter());
-                stat.extend(slab.stat.iter());
-                Ok(())
-            },
-            &Hooks::none(),
-        )
-        .unwrap();
-    (data, stat, stats)
-}
-
-fn bits(values: &[f32]) -> Vec<u32> {
-    values.iter().map(|v| v.to_bits()).collect()
-}
-
-const METHODS: [Resample; 6] = [
-    Resample::Nearest,
-    Resample::Linear,
-    Resample::Quadratic,
-    Resample::Renka,
-    Resample::Drizzle,
-    Resample::Lanczos,
-];
-
 #[test]
 fn a_constant_stays_constant_for_every_method_in_both_numerics() {
-    let tables = [exposure(1, 0.0, |_, _, _, _| 7.5), exposure(2, 0.3, |_, _, _, _| 7.5)];
+    let tables = [exposure(1, 0.0, |_, _| 7.5), exposure(2, 0.3, |_, _| 7.5)];
     let exposures = [view(&tables[0]), view(&tables[1])];
     for numerics in [Numerics::Eso, Numerics::Phoenix] {
         for method in METHODS {
-            let (data, _, stats) = run(&exposures, &automatic(), &options(numerics, method), None);
+            let (data, _, stats) = run(&exposures, &automatic(), &rejecting(numerics, method), None);
             assert_eq!(stats.rejected, 0);
             assert!(stats.finite_voxels > 2000, "{method:?}");
             assert!(data.iter().all(|v| v.is_nan() || (v - 7.5).abs() < 1e-5), "{method:?}");
@@ -145,7 +38,7 @@ fn a_constant_stays_constant_for_every_method_in_both_numerics() {
 
 #[test]
 fn the_result_depends_neither_on_threads_nor_on_the_window() {
-    let mut hit = |i: usize, j: usize, l: usize, r: &mut Random| {
+    let mut hit = |[i, j, l]: [usize; 3], r: &mut Random| {
         if (i * 7 + j * 5 + l * 3).is_multiple_of(97) {
             500.0
         } else {
@@ -164,7 +57,7 @@ fn the_result_depends_neither_on_threads_nor_on_the_window() {
     ];
     for numerics in [Numerics::Eso, Numerics::Phoenix] {
         for method in [Resample::Drizzle, Resample::Renka, Resample::Nearest] {
-            let options = options(numerics, method);
+            let options = rejecting(numerics, method);
             let first = run(&exposures, &automatic(), &options, None);
             assert!(first.2.rejected > 10);
             for (threads, window) in [(1, 1), (2, 3), (5, 7), (2, 100)] {
@@ -190,8 +83,7 @@ fn the_result_depends_neither_on_threads_nor_on_the_window() {
 fn a_shift_by_whole_voxels_moves_the_cube_and_nothing_else() {
     let table = exposure(6, 0.0, noise);
     let rows = [Exposure::new(&table, CoordinateState::Pixel, 0.0, 0.0)];
-    let mut options = options(Numerics::Phoenix, Resample::Linear);
-    options.cosmic.sigma = 0.0;
+    let options = options(Numerics::Phoenix, Resample::Linear);
     // Native angles serve as pixel coordinates here; only exact arithmetic on a power of two matters.
     let grid = |crval: f64, crpix: f64| {
         let mut grid = fixed([8, 8, 12]);
@@ -219,7 +111,7 @@ fn a_shift_by_whole_voxels_moves_the_cube_and_nothing_else() {
 #[test]
 fn injected_cosmic_rays_are_found() {
     let is_hit = |i: usize, j: usize, l: usize| (i + 5 * j + 11 * l).is_multiple_of(61);
-    let value = |i: usize, j: usize, l: usize, r: &mut Random| {
+    let value = |[i, j, l]: [usize; 3], r: &mut Random| {
         if is_hit(i, j, l) { 1000.0 } else { r.normal() as f32 }
     };
     let tables = [
@@ -232,7 +124,7 @@ fn injected_cosmic_rays_are_found() {
     let (data, _, stats) = run(
         &exposures,
         &automatic(),
-        &options(Numerics::Phoenix, Resample::Drizzle),
+        &rejecting(Numerics::Phoenix, Resample::Drizzle),
         None,
     );
     assert!(
@@ -246,7 +138,7 @@ fn injected_cosmic_rays_are_found() {
 #[test]
 fn slabs_name_each_rejected_row_once_whatever_the_window() {
     let is_hit = |i: usize, j: usize, l: usize| (i + 5 * j + 11 * l).is_multiple_of(61);
-    let value = |i: usize, j: usize, l: usize, r: &mut Random| {
+    let value = |[i, j, l]: [usize; 3], r: &mut Random| {
         if is_hit(i, j, l) { 1000.0 } else { r.normal() as f32 }
     };
     let tables = [
@@ -260,7 +152,7 @@ fn slabs_name_each_rejected_row_once_whatever_the_window() {
         .filter(|(_, v)| **v > 900.0)
         .map(|(row, _)| RowId { exposure: 1, row })
         .collect();
-    let mut options = options(Numerics::Phoenix, Resample::Drizzle);
+    let mut options = rejecting(Numerics::Phoenix, Resample::Drizzle);
     options.trace = true;
     let mut lists = Vec::new();
     for planes in [1, 3, 20] {
@@ -285,7 +177,7 @@ fn slabs_name_each_rejected_row_once_whatever_the_window() {
 #[test]
 fn each_exposure_is_tested_along_its_own_slices() {
     // A track along y in an exposure whose slices run along y: its own slice must not hide it from the statistics.
-    let track = |i: usize, _: usize, _: usize, r: &mut Random| if i % 4 == 1 { 300.0 } else { r.normal() as f32 };
+    let track = |[i, ..]: [usize; 3], r: &mut Random| if i % 4 == 1 { 300.0 } else { r.normal() as f32 };
     let tables = [exposure(10, 0.0, noise), exposure(11, 0.1, track)];
     let hits = tables[1].columns().data.iter().filter(|v| **v > 200.0).count() as f64;
     let exposures = [
@@ -293,7 +185,7 @@ fn each_exposure_is_tested_along_its_own_slices() {
         view(&tables[1]).with_slice_direction(SliceDirection::Y),
     ];
     let found = |numerics| {
-        let mut options = options(numerics, Resample::Drizzle);
+        let mut options = rejecting(numerics, Resample::Drizzle);
         options.cosmic = CosmicOptions {
             kind: CosmicKind::Mean,
             sigma: 3.0,
@@ -310,7 +202,7 @@ fn each_exposure_is_tested_along_its_own_slices() {
 #[test]
 fn rows_outside_a_small_grid_are_dropped_and_not_put_into_its_border() {
     // Twice the value outside the grid: clamped rows raise the border.
-    let value = |i: usize, j: usize, _: usize, _: &mut Random| {
+    let value = |[i, j, _]: [usize; 3], _: &mut Random| {
         if (4..10).contains(&i) && (3..9).contains(&j) {
             1.0
         } else {
@@ -320,8 +212,7 @@ fn rows_outside_a_small_grid_are_dropped_and_not_put_into_its_border() {
     let table = exposure(12, 0.0, value);
     let request = GridRequest::Fixed(fixed([4, 4, 8]));
     let worst = |numerics| {
-        let mut options = options(numerics, Resample::Quadratic);
-        options.cosmic.sigma = 0.0;
+        let options = options(numerics, Resample::Quadratic);
         let (data, _, stats) = run(&[view(&table)], &request, &options, None);
         assert!(stats.outside > 0);
         data.iter().map(|v| (v - 1.0).abs()).fold(0.0, f32::max)
@@ -341,7 +232,7 @@ fn every_row_is_counted_once() {
         let (.., stats) = run(
             &[view(&table)],
             &request,
-            &options(Numerics::Phoenix, Resample::Drizzle),
+            &rejecting(Numerics::Phoenix, Resample::Drizzle),
             Some(2),
         );
         assert_eq!(stats.in_grid + stats.outside + stats.not_finite, table.len());
@@ -354,7 +245,7 @@ fn nothing_falls_outside_an_automatic_grid_and_its_wavelength_is_reproducible() 
     for dec in [-27.5, 89.98] {
         let table = exposure(14, 0.2, noise);
         let exposures = [Exposure::new(&table, CoordinateState::NativeSpherical, 359.9999, dec)];
-        let options = options(Numerics::Phoenix, Resample::Drizzle);
+        let options = rejecting(Numerics::Phoenix, Resample::Drizzle);
         let stack = Stack::plan(&exposures, &automatic(), &options, &Hooks::none()).unwrap();
         let planes = stack.grid().spectral.crval / 1.25;
         assert!((planes - planes.round()).abs() < 1e-9);
@@ -374,7 +265,7 @@ fn a_double_grid_keeps_the_reference_pixel_that_float_limits_lose() {
         Stack::plan(
             &exposures,
             &automatic(),
-            &options(numerics, Resample::Drizzle),
+            &rejecting(numerics, Resample::Drizzle),
             &Hooks::none(),
         )
         .unwrap()
@@ -404,8 +295,7 @@ fn nearest_takes_the_nearest_row() {
     let table = PixelTable::new(b).unwrap();
     let exposures = [Exposure::new(&table, CoordinateState::Celestial, RA, DEC)];
     let mean = |numerics| {
-        let mut options = options(numerics, Resample::Nearest);
-        options.cosmic.sigma = 0.0;
+        let options = options(numerics, Resample::Nearest);
         let (data, ..) = run(&exposures, &GridRequest::Fixed(fixed([5, 5, 8])), &options, None);
         data.iter().sum::<f32>() / data.len() as f32
     };
@@ -417,7 +307,7 @@ fn nearest_takes_the_nearest_row() {
 fn no_finite_value_stands_beside_a_missing_variance() {
     let table = exposure(17, 0.0, noise);
     for method in METHODS {
-        let mut options = options(Numerics::Phoenix, method);
+        let mut options = rejecting(Numerics::Phoenix, method);
         options.critical_radius = 0.4;
         let (data, stat, _) = run(&[view(&table)], &automatic(), &options, None);
         assert!(
@@ -431,14 +321,13 @@ fn no_finite_value_stands_beside_a_missing_variance() {
 fn the_covariance_factor_agrees_with_the_scatter_of_noise() {
     let block = [3, 3, 1];
     let mut options = options(Numerics::Phoenix, Resample::Drizzle);
-    options.cosmic.sigma = 0.0;
     for method in [Resample::Drizzle, Resample::Linear, Resample::Lanczos] {
         options.resample = method;
         let (mut squares, mut n, mut factor) = (0.0, 0.0, 0.0);
         for seed in 0..60 {
             // The same positions each time: the noise comes from a generator of its own.
             let mut own = Random(1000 + seed);
-            let table = exposure(18, 0.0, |_, _, _, _| own.normal() as f32);
+            let table = exposure(18, 0.0, |_, _| own.normal() as f32);
             let exposures = [view(&table)];
             let stack = Stack::plan(&exposures, &automatic(), &options, &Hooks::none()).unwrap();
             let [nx, ny, nz] = stack.grid().naxis;
@@ -471,7 +360,7 @@ fn bad_input_is_refused_with_a_reason() {
             .map(|_| ())
             .unwrap_err()
     };
-    let good = options(Numerics::Phoenix, Resample::Drizzle);
+    let good = rejecting(Numerics::Phoenix, Resample::Drizzle);
     assert!(matches!(plan(&[], &good, &Hooks::none()), KernelError::NoExposures));
     let mixed = [view(&table), Exposure::new(&table, CoordinateState::Pixel, RA, DEC)];
     assert!(matches!(
@@ -546,7 +435,7 @@ impl PixelRows for Broken {
 fn errors_of_source_and_sink_come_through() {
     let broken = Broken(exposure(20, 0.0, noise));
     let exposures = [Exposure::new(&broken, CoordinateState::NativeSpherical, RA, DEC)];
-    let good = options(Numerics::Phoenix, Resample::Drizzle);
+    let good = rejecting(Numerics::Phoenix, Resample::Drizzle);
     let stack = Stack::plan(&exposures, &automatic(), &good, &Hooks::none()).unwrap();
     let error = stack.run(&mut |_| Ok(()), &Hooks::none()).unwrap_err();
     assert!(matches!(error, KernelError::Read { exposure: 0, .. }));

@@ -5,11 +5,7 @@ mod rows;
 
 use phoenix_kernels::ifu::{Resample, Slab, Stack, StackStats};
 use phoenix_kernels::{Hooks, Numerics};
-use rows::{automatic, exposure, options, view};
-
-fn bits(values: &[f32]) -> Vec<u32> {
-    values.iter().map(|v| v.to_bits()).collect()
-}
+use rows::{automatic, bits, exposure, options, view};
 
 #[test]
 fn a_run_from_any_plane_gives_the_planes_and_statistics_of_a_whole_run() {

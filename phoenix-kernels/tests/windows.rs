@@ -3,16 +3,9 @@
 
 mod rows;
 
-use phoenix_kernels::ifu::spectral::SpectralWcs;
-use phoenix_kernels::ifu::{
-    CubeGrid, Exposure, GridRequest, PixelTable, Resample, SpectralAxis, Stack, StackOptions, StackStats,
-};
+use phoenix_kernels::ifu::{Exposure, GridRequest, PixelTable, Resample, Stack, StackOptions};
 use phoenix_kernels::{Hooks, KernelError, Numerics};
-use rows::{DEC, METHODS, RA, automatic, exposure, options, view};
-
-fn bits(values: &[f32]) -> Vec<u32> {
-    values.iter().map(|v| v.to_bits()).collect()
-}
+use rows::{METHODS, automatic, bits, exposure, fixed, options, run, view};
 
 /// Options with the cosmic-ray test.
 fn tested(numerics: Numerics, resample: Resample) -> StackOptions {
@@ -23,41 +16,7 @@ fn tested(numerics: Numerics, resample: Resample) -> StackOptions {
 
 /// A grid smaller than the field.
 fn small() -> GridRequest {
-    let s = 0.2 / 3600.0;
-    GridRequest::Fixed(CubeGrid {
-        naxis: [9, 8, 12],
-        crval: [RA, DEC],
-        crpix: [5.0, 4.5],
-        cd: [[-s, 0.0], [0.0, s]],
-        celestial: true,
-        spectral: SpectralWcs {
-            axis: SpectralAxis::Awav,
-            crval: 7005.0,
-            crpix: 1.0,
-            step: 1.25,
-        },
-    })
-}
-
-type Cube = (Vec<f32>, Vec<f32>, StackStats);
-
-fn run(exposures: &[Exposure<'_>], request: &GridRequest, options: &StackOptions, window: Option<usize>) -> Cube {
-    let mut stack = Stack::plan(exposures, request, options, &Hooks::none()).unwrap();
-    if let Some(planes) = window {
-        stack = stack.with_window_planes(planes);
-    }
-    let (mut data, mut stat): (Vec<f32>, Vec<f32>) = (Vec::new(), Vec::new());
-    let stats = stack
-        .run(
-            &mut |slab| {
-                data.extend(slab.data.iter());
-                stat.extend(slab.stat.iter());
-                Ok(())
-            },
-            &Hooks::none(),
-        )
-        .unwrap();
-    (data, stat, stats)
+    GridRequest::Fixed(fixed([9, 8, 12]))
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! A stack that was stopped in the middle goes on there, and its products are the same bits as if it never was.
+//! A stack or a combination that was stopped in the middle goes on there, and its products are the same bits as if it
+//! never was.
 
 #![allow(
     clippy::unwrap_used,
@@ -7,6 +8,8 @@
     reason = "a failed step is a failed test"
 )]
 
+#[path = "cubes/files.rs"]
+mod files;
 mod support;
 
 use std::collections::BTreeMap;
@@ -19,26 +22,29 @@ use phoenix_core::cancel::CancelToken;
 use phoenix_core::frame::FrameRef;
 use phoenix_core::observe::{Event, Observer};
 use phoenix_core::provenance::Record;
-use phoenix_core::traits::{InputSet, Instrument, RecipeError, RunContext, SinkFactory};
-use phoenix_io::{DirSinks, KeepEvery};
+use phoenix_core::traits::{FrameReader, InputSet, Instrument, RecipeError, RunContext, SinkFactory};
+use phoenix_io::{DirSinks, FitsReader, KeepEvery};
 use phoenix_testkit::fake::FakeReader;
-use serde_json::json;
+use serde_json::{Value, json};
 use support::params;
 
-const TASK: &str = "muse_exp_combine";
-/// A budget that cuts the cube into several windows.
+/// A budget that cuts the cube of the stack into several windows.
 const SMALL_BYTES: u64 = 2 << 20;
 
-fn frames(reader: &mut FakeReader) -> Vec<FrameRef> {
-    support::small::tables(60, 2)
-        .into_iter()
-        .map(|table| reader.add(table))
-        .collect()
+/// What is done again and again.
+struct Job<'a> {
+    task: &'a str,
+    frames: &'a [FrameRef],
+    reader: &'a dyn FrameReader,
+    changes: Value,
+    /// The stage in which the cube is written.
+    stage: &'static str,
 }
 
-/// Stops the run after some windows, and notes how far each stage came.
+/// Stops the run when its stage has come as far as `after`, and notes how far each stage came.
 #[derive(Debug, Default)]
 struct Stopper {
+    stage: &'static str,
     after: AtomicU64,
     cancel: CancelToken,
     stages: Mutex<BTreeMap<String, [u64; 2]>>,
@@ -50,29 +56,27 @@ impl Observer for Stopper {
             return;
         };
         self.stages.lock().unwrap().insert((*stage).to_owned(), [*done, *total]);
-        if *stage == "resample" && *done == self.after.load(Ordering::Relaxed) {
+        if *stage == self.stage && *done >= self.after.load(Ordering::Relaxed) {
             self.cancel.cancel();
         }
     }
 }
 
-/// Runs the stack into a folder, stopping after `after` windows; returns how far each stage came.
+/// Runs a job into a folder, stopping at `after`; returns how far each stage came.
 fn attempt(
     folder: &Path,
-    frames: &[FrameRef],
-    reader: &FakeReader,
-    numerics: &str,
+    job: &Job<'_>,
     after: Option<u64>,
     memory_bytes: u64,
 ) -> (Result<(), RecipeError>, BTreeMap<String, [u64; 2]>) {
     let instrument = phoenix_muse::instrument().unwrap();
-    let recipe = instrument.recipe(&TASK.into()).unwrap();
-    let params = params(recipe, &json!({"numerics": numerics, "dlambda": 0.4}));
+    let recipe = instrument.recipe(&job.task.into()).unwrap();
+    let params = params(recipe, &job.changes);
     let record = Record {
         job: "stack".into(),
-        recipe: TASK.into(),
+        recipe: job.task.into(),
         pipeline: "phoenix/test".into(),
-        raw: frames.to_vec(),
+        raw: job.frames.to_vec(),
         calib: Vec::new(),
         params: params.clone(),
         rules: None,
@@ -80,6 +84,7 @@ fn attempt(
         caveats: Vec::new(),
     };
     let stopper = Arc::new(Stopper {
+        stage: job.stage,
         after: after.unwrap_or(u64::MAX).into(),
         ..Stopper::default()
     });
@@ -92,7 +97,8 @@ fn attempt(
         time: Duration::ZERO,
     });
     let mut sink = sinks.open(&record.job).unwrap();
-    let end = recipe.execute_dyn(&InputSet::new(frames), &params, reader, sink.as_product_sink(), &ctx);
+    let inputs = InputSet::new(job.frames);
+    let end = recipe.execute_dyn(&inputs, &params, job.reader, sink.as_product_sink(), &ctx);
     let end = end.map(|_| sink.commit(&record).map(|_| ()).unwrap());
     let stages = stopper.stages.lock().unwrap().clone();
     (end, stages)
@@ -110,46 +116,67 @@ fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
         .collect()
 }
 
+/// Runs a job undisturbed, then stops it at two places with windows of different sizes; all must end in the same bits.
+fn assert_it_goes_on(job: &Job<'_>, stops: [u64; 2], budgets: [u64; 2], context: &str) {
+    let quiet = tempfile::tempdir().unwrap();
+    attempt(quiet.path(), job, None, 1 << 30).0.unwrap();
+    let expected = contents(&quiet.path().join("work/stack"));
+
+    let folder = tempfile::tempdir().unwrap();
+    let (end, stages) = attempt(folder.path(), job, Some(stops[0]), budgets[0]);
+    assert!(matches!(end, Err(RecipeError::Stopped)), "{context}: {end:?}");
+    let [done, windows] = stages[job.stage];
+    assert!(done >= stops[0] && windows > 2 * done, "{context}: {stages:?}");
+    assert!(!stages.contains_key("read finished planes"));
+    assert!(!folder.path().join("work/stack").exists());
+    // Another budget has other windows; what is finished serves it as well.
+    let (end, stages) = attempt(folder.path(), job, Some(stops[1]), budgets[1]);
+    assert!(matches!(end, Err(RecipeError::Stopped)), "{context}: {end:?}");
+    let first = stages["read finished planes"];
+    assert!(first[0] > 0 && first[0] < first[1], "{context}: {stages:?}");
+    let (end, stages) = attempt(folder.path(), job, None, budgets[0]);
+    end.unwrap();
+    assert!(stages["read finished planes"][0] > first[0], "{context}: {stages:?}");
+    let found = contents(&folder.path().join("work/stack"));
+    assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
+    for (name, bytes) in &expected {
+        assert!(found[name] == *bytes, "{context}: {name} differs");
+    }
+    assert_eq!(std::fs::read_dir(folder.path().join("work")).unwrap().count(), 1);
+}
+
 #[test]
 fn a_stack_that_was_stopped_goes_on_behind_its_last_window_with_the_same_bits() {
     let mut reader = FakeReader::new();
-    let frames = frames(&mut reader);
+    let tables = support::small::tables(60, 2).into_iter();
+    let frames: Vec<FrameRef> = tables.map(|table| reader.add(table)).collect();
     for numerics in ["phoenix", "eso"] {
-        let quiet = tempfile::tempdir().unwrap();
-        attempt(quiet.path(), &frames, &reader, numerics, None, 1 << 30)
-            .0
-            .unwrap();
-        let expected = contents(&quiet.path().join("work/stack"));
-        assert!(expected.len() >= 6, "{:?}", expected.keys());
+        let job = Job {
+            task: "muse_exp_combine",
+            frames: &frames,
+            reader: &reader,
+            changes: json!({"numerics": numerics, "dlambda": 0.4}),
+            stage: "resample",
+        };
+        assert_it_goes_on(&job, [2, 1], [SMALL_BYTES, SMALL_BYTES + (1 << 20)], numerics);
+    }
+}
 
-        let folder = tempfile::tempdir().unwrap();
-        let (end, stages) = attempt(folder.path(), &frames, &reader, numerics, Some(2), SMALL_BYTES);
-        assert!(matches!(end, Err(RecipeError::Stopped)));
-        let [done, windows] = stages["resample"];
-        assert!(done == 2 && windows > 4, "{stages:?}");
-        assert!(!stages.contains_key("read finished planes"));
-        assert!(!folder.path().join("work/stack").exists());
-        // Another budget has other windows; what is finished serves it as well.
-        let (end, stages) = attempt(
-            folder.path(),
-            &frames,
-            &reader,
-            numerics,
-            Some(1),
-            SMALL_BYTES + (1 << 20),
-        );
-        assert!(matches!(end, Err(RecipeError::Stopped)));
-        let first = stages["read finished planes"];
-        assert!(first[0] > 0 && first[0] < first[1], "{stages:?}");
-        let (end, stages) = attempt(folder.path(), &frames, &reader, numerics, None, SMALL_BYTES);
-        end.unwrap();
-        assert!(stages["read finished planes"][0] > first[0], "{stages:?}");
-        assert!(stages["resample"][1] < windows);
-        let found = contents(&folder.path().join("work/stack"));
-        assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
-        for (name, bytes) in &expected {
-            assert!(found[name] == *bytes, "{numerics}: {name} differs");
-        }
-        assert_eq!(std::fs::read_dir(folder.path().join("work")).unwrap().count(), 1);
+#[test]
+fn a_combination_of_cubes_that_was_stopped_goes_on_behind_its_last_window_with_the_same_bits() {
+    let folder = tempfile::tempdir().unwrap();
+    let frames = files::written(folder.path(), 9, [40, 20, 30], files::noisy);
+    for (changes, context) in [
+        (json!({"nclip": 3}), "mean"),
+        (json!({"method": "median", "var": "stat_mean"}), "median"),
+    ] {
+        let job = Job {
+            task: phoenix_muse::cubes::CUBE_COMBINE,
+            frames: &frames,
+            reader: &FitsReader::new(),
+            changes,
+            stage: "combine",
+        };
+        assert_it_goes_on(&job, [6, 14], [150_000, 300_000], context);
     }
 }

@@ -69,6 +69,8 @@ pub(super) struct Worker<'a> {
     options: &'a CombineOptions,
     rows: Vec<Lanes<f32>>,
     column: Vec<f32>,
+    /// Factor on the variance, by the number of values used.
+    losses: Vec<f64>,
     /// Finite values, per cube.
     pub valid: Vec<u64>,
     /// Clipped values, per cube.
@@ -86,10 +88,13 @@ struct Sums {
 
 impl<'a> Worker<'a> {
     pub(super) fn new(n_cubes: usize, options: &'a CombineOptions) -> Self {
+        let is_median = options.estimator == Estimator::Median;
+        let loss = |n| if is_median { median_loss(n) } else { 1.0 };
         Self {
             options,
             rows: Vec::new(),
             column: Vec::with_capacity(n_cubes),
+            losses: (0..=n_cubes as u32).map(loss).collect(),
             valid: vec![0; n_cubes],
             rejected: vec![0; n_cubes],
         }
@@ -109,7 +114,12 @@ impl<'a> Worker<'a> {
 
     /// Combines the block of voxels that starts at `at`.
     pub(super) fn combine(&mut self, windows: &Windows<'_>, at: usize) -> Results {
-        let mut sums = sums(windows, at, &mut self.valid);
+        let is_median = self.options.estimator == Estimator::Median;
+        let mut sums = if is_median && self.options.variance == VarianceOf::Propagated {
+            counts(windows, at, &mut self.valid)
+        } else {
+            sums(windows, at, &mut self.valid)
+        };
         let mut spread = [0.0; LANES];
         let mut value = sums.mean;
         let mut used = sums.count;
@@ -117,38 +127,21 @@ impl<'a> Worker<'a> {
             Estimator::Median => self.medians(windows, at, &sums, &mut value, &mut spread),
             Estimator::Mean(clip) => self.clipped(windows, at, &mut sums, &clip, &mut value, &mut spread, &mut used),
         }
-        let mut results = Results {
-            data: [f32::NAN; LANES],
-            variance: [f32::NAN; LANES],
-            used,
-            rejected: [0; LANES],
-        };
-        for l in 0..LANES {
-            results.rejected[l] = sums.count[l] - used[l];
-            if used[l] > 0 {
-                results.data[l] = value[l] as f32;
-            }
-        }
-        if results.rejected.iter().any(|&n| n > 0) {
+        if used != sums.count {
             count_clipped(windows, at, &sums, &mut self.rejected);
         }
-        let variance = self.variances(windows, at, &sums, &used, &spread);
-        for (slot, variance) in results.variance.iter_mut().zip(variance) {
-            *slot = variance as f32;
-        }
-        results
+        let variance = match self.options.variance {
+            VarianceOf::Propagated => propagated(windows, at, &sums),
+            _ => spread,
+        };
+        let loss = used.map(|n| self.losses.get(n as usize).copied().unwrap_or(1.0));
+        results(&sums.count, &used, &value, &variance, &loss, self.options.variance)
     }
 
     /// Copies the block with missing values above all others, and sorts the lanes.
     fn sort(&mut self, windows: &Windows<'_>, at: usize) {
-        self.rows.clear();
-        for cube in 0..windows.n_cubes {
-            self.rows.push(
-                windows
-                    .data(cube, at)
-                    .map(|x| if x.is_finite() { x } else { f32::INFINITY }),
-            );
-        }
+        self.rows.resize(windows.n_cubes, [0.0; LANES]);
+        copy_finite(windows, at, &mut self.rows);
         sort_lanes(&mut self.rows);
     }
 
@@ -178,14 +171,7 @@ impl<'a> Worker<'a> {
         }
         if windows.n_cubes <= SORTED_AT_ONCE {
             self.sort(windows, at);
-            for (lane, (value, &count)) in value.iter_mut().zip(&sums.count).enumerate() {
-                let n = count as usize;
-                if n > 0 {
-                    let upper = f64::from(self.rows[n / 2][lane]);
-                    let lower = f64::from(self.rows[(n - 1) / 2][lane]);
-                    *value = f64::midpoint(lower, upper);
-                }
-            }
+            middles(&self.rows, &sums.count, value);
             return;
         }
         for (lane, value) in value.iter_mut().enumerate() {
@@ -259,33 +245,6 @@ impl<'a> Worker<'a> {
             }
         }
     }
-
-    fn variances(
-        &self,
-        windows: &Windows<'_>,
-        at: usize,
-        sums: &Sums,
-        used: &Lanes<u32>,
-        spread: &Lanes<f64>,
-    ) -> Lanes<f64> {
-        let is_median = self.options.estimator == Estimator::Median;
-        let mut variance = match self.options.variance {
-            VarianceOf::Propagated => propagated(windows, at, sums),
-            _ => *spread,
-        };
-        for (variance, &n) in variance.iter_mut().zip(used) {
-            let count = f64::from(n);
-            let loss = if is_median { median_loss(n) } else { 1.0 };
-            *variance = match self.options.variance {
-                _ if n == 0 => f64::NAN,
-                VarianceOf::Propagated => *variance / count / count * loss,
-                _ if n == 1 => f64::NAN,
-                VarianceOf::ScatterOfMean => *variance * *variance / (count - 1.0) * loss,
-                VarianceOf::ScatterOfOne => *variance * *variance,
-            };
-        }
-        variance
-    }
 }
 
 /// Returns n times the variance of the median of n normal values of variance 1, within 0.5 %.
@@ -332,6 +291,62 @@ fn sums(windows: &Windows<'_>, at: usize, valid: &mut [u64]) -> Sums {
         sums.mean[l] /= f64::from(sums.count[l]);
     }
     sums
+}
+
+/// Counts of finite values alone: no value is out of bounds, no mean is known.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn counts(windows: &Windows<'_>, at: usize, valid: &mut [u64]) -> Sums {
+    let mut sums = Sums {
+        count: [0; LANES],
+        mean: [0.0; LANES],
+        low: [f32::MIN; LANES],
+        high: [f32::MAX; LANES],
+    };
+    for (cube, valid) in valid.iter_mut().enumerate() {
+        let x = windows.data(cube, at);
+        let mut finite = 0;
+        for l in 0..LANES {
+            let is_finite = u32::from(x[l].abs() < f32::INFINITY);
+            finite += is_finite;
+            sums.count[l] += is_finite;
+        }
+        *valid += u64::from(finite);
+    }
+    sums
+}
+
+/// Copies a block with missing values above all others.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn copy_finite(windows: &Windows<'_>, at: usize, rows: &mut [Lanes<f32>]) {
+    for (cube, row) in rows.iter_mut().enumerate() {
+        let x = windows.data(cube, at);
+        for l in 0..LANES {
+            row[l] = if x[l].abs() < f32::INFINITY {
+                x[l]
+            } else {
+                f32::INFINITY
+            };
+        }
+    }
+}
+
+/// Medians of sorted lanes, of which the first values count.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn middles(rows: &[Lanes<f32>], count: &Lanes<u32>, value: &mut Lanes<f64>) {
+    let n = rows.len();
+    if n > 0 && count.iter().all(|&count| count as usize == n) {
+        let (lower, upper) = (&rows[(n - 1) / 2], &rows[n / 2]);
+        for l in 0..LANES {
+            value[l] = f64::midpoint(lower[l].into(), upper[l].into());
+        }
+        return;
+    }
+    for l in 0..LANES {
+        let n = count[l] as usize;
+        if n > 0 {
+            value[l] = f64::midpoint(rows[(n - 1) / 2][l].into(), rows[n / 2][l].into());
+        }
+    }
 }
 
 /// Standard deviations about the means, divided by n.
@@ -382,4 +397,42 @@ fn count_clipped(windows: &Windows<'_>, at: usize, sums: &Sums, rejected: &mut [
         }
         *rejected += u64::from(clipped);
     }
+}
+
+/// Rounds values, and turns sums of variances or deviations into the variance of the result.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn results(
+    count: &Lanes<u32>,
+    used: &Lanes<u32>,
+    value: &Lanes<f64>,
+    variance: &Lanes<f64>,
+    loss: &Lanes<f64>,
+    of: VarianceOf,
+) -> Results {
+    let mut results = Results {
+        data: [f32::NAN; LANES],
+        variance: [f32::NAN; LANES],
+        used: *used,
+        rejected: [0; LANES],
+    };
+    for l in 0..LANES {
+        results.rejected[l] = count[l] - used[l];
+        results.data[l] = if used[l] > 0 { value[l] as f32 } else { f32::NAN };
+    }
+    // The scatter of a single value says nothing.
+    let (least, variance): (u32, Lanes<f64>) = match of {
+        VarianceOf::Propagated => (
+            1,
+            std::array::from_fn(|l| variance[l] / f64::from(used[l]) / f64::from(used[l]) * loss[l]),
+        ),
+        VarianceOf::ScatterOfMean => (
+            2,
+            std::array::from_fn(|l| variance[l] * variance[l] / (f64::from(used[l]) - 1.0) * loss[l]),
+        ),
+        VarianceOf::ScatterOfOne => (2, std::array::from_fn(|l| variance[l] * variance[l])),
+    };
+    for l in 0..LANES {
+        results.variance[l] = if used[l] >= least { variance[l] as f32 } else { f32::NAN };
+    }
+    results
 }

@@ -50,6 +50,8 @@ pub struct CubeSlab<'a> {
     pub used: &'a [u32],
     /// Finite values clipped.
     pub rejected: &'a [u32],
+    /// What became of the values up to the last of these planes.
+    pub stats: &'a CubeStats,
 }
 
 /// What became of the values.
@@ -63,6 +65,39 @@ pub struct CubeStats {
     pub finite_voxels: u64,
     /// How often each number of used values occurs, from 0 to the number of cubes.
     pub used: Vec<u64>,
+}
+
+impl CubeStats {
+    /// Returns the statistics of no planes.
+    pub fn new(n_cubes: usize) -> Self {
+        Self {
+            not_finite: vec![0; n_cubes],
+            rejected: vec![0; n_cubes],
+            finite_voxels: 0,
+            used: vec![0; n_cubes + 1],
+        }
+    }
+
+    /// Counts voxels of the result by the values used; more than there are cubes count as all of them.
+    pub fn add_voxels(&mut self, used: impl IntoIterator<Item = usize>) {
+        let most = self.used.len().saturating_sub(1);
+        let mut add = |used: usize, n: u64| {
+            if let Some(count) = self.used.get_mut(used.min(most)) {
+                *count += n;
+            }
+            self.finite_voxels += if used > 0 { n } else { 0 };
+        };
+        // Neighbours mostly have as many values: a run is counted at once.
+        let (mut last, mut n) = (0, 0);
+        for used in used {
+            if used != last {
+                add(last, n);
+                (last, n) = (used, 0);
+            }
+            n += 1;
+        }
+        add(last, n);
+    }
 }
 
 /// How much is held at once.
@@ -159,16 +194,38 @@ impl CubeCombine {
         sink: &mut dyn FnMut(&CubeSlab<'_>) -> Result<(), SourceError>,
         hooks: &Hooks<'_>,
     ) -> Result<CubeStats, KernelError> {
+        self.run_from(0, CubeStats::new(self.n_cubes), source, sink, hooks)
+    }
+
+    /// Combines the planes from `first_plane` on, as [`CubeCombine::run`] does; `earlier` are the statistics of the planes
+    /// before it.
+    ///
+    /// # Numerics
+    /// Planes and statistics are those of a run over all planes.
+    ///
+    /// # Errors
+    /// `Shape` if the statistics are of another number of cubes; `Stopped`, `Read`, `Sink`.
+    pub fn run_from(
+        &self,
+        first_plane: usize,
+        earlier: CubeStats,
+        source: &dyn CubeSource,
+        sink: &mut dyn FnMut(&CubeSlab<'_>) -> Result<(), SourceError>,
+        hooks: &Hooks<'_>,
+    ) -> Result<CubeStats, KernelError> {
+        let mut stats = earlier;
+        let counts = [&stats.not_finite, &stats.rejected].map(Vec::len);
+        if counts != [self.n_cubes; 2] || stats.used.len() != self.n_cubes + 1 {
+            return Err(KernelError::Shape {
+                what: "statistics of cubes",
+                found: stats.not_finite.len(),
+                expected: self.n_cubes,
+            });
+        }
         let [nz, ny, nx] = self.shape;
         let mut input = Input::new(self.n_cubes, self.window.rows * nx, self.options.reads_variance());
         let mut slab = Slab::new(self.window.planes * ny * nx);
-        let mut stats = CubeStats {
-            not_finite: vec![0; self.n_cubes],
-            rejected: vec![0; self.n_cubes],
-            finite_voxels: 0,
-            used: vec![0; self.n_cubes + 1],
-        };
-        for first_plane in (0..nz).step_by(self.window.planes) {
+        for first_plane in (first_plane..nz).step_by(self.window.planes) {
             let planes = self.window.planes.min(nz - first_plane);
             let n_rows = planes * ny;
             for first_row in (0..n_rows).step_by(self.window.rows) {
@@ -311,16 +368,14 @@ impl Slab {
         stats: &mut CubeStats,
         sink: &mut dyn FnMut(&CubeSlab<'_>) -> Result<(), SourceError>,
     ) -> Result<(), KernelError> {
-        for &used in &self.used[..values] {
-            stats.used[used as usize] += 1;
-            stats.finite_voxels += u64::from(used > 0);
-        }
+        stats.add_voxels(self.used[..values].iter().map(|&used| used as usize));
         let slab = CubeSlab {
             first_plane,
             data: &self.data[..values],
             variance: &self.variance[..values],
             used: &self.used[..values],
             rejected: &self.rejected[..values],
+            stats,
         };
         sink(&slab).map_err(|source| KernelError::Sink { first_plane, source })
     }

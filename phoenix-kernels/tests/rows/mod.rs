@@ -6,9 +6,10 @@
     reason = "each test uses its share; a failed step is a failed test"
 )]
 
+use phoenix_kernels::ifu::spectral::SpectralWcs;
 use phoenix_kernels::ifu::{
-    CoordinateState, Exposure, GridRequest, PixelTable, Resample, RowBuffers, SliceDirection, SpectralAxis, Stack,
-    StackOptions,
+    CoordinateState, CubeGrid, Exposure, GridRequest, PixelTable, Resample, RowBuffers, Slab, SliceDirection,
+    SpectralAxis, Stack, StackOptions, StackStats,
 };
 use phoenix_kernels::{Hooks, Numerics};
 
@@ -42,14 +43,14 @@ impl Random {
     }
 }
 
-/// An exposure of white noise of a given variance, in native coordinates on a jittered raster `shift` pixels away.
-pub(crate) fn exposure(seed: u64, shift: f64, variance: f32) -> PixelTable {
-    with_noise(seed, seed ^ 0x5555, shift, variance)
-}
-
-/// The same with a seed of its own for the noise, so that positions may stay.
-pub(crate) fn with_noise(seed: u64, noise_seed: u64, shift: f64, variance: f32) -> PixelTable {
-    let (mut random, mut noise) = (Random(seed), Random(noise_seed));
+/// An exposure in native coordinates on a jittered raster `shift` pixels away, with `value` at each pixel (x, y, plane).
+pub(crate) fn field(
+    seed: u64,
+    shift: f64,
+    variance: f32,
+    mut value: impl FnMut([usize; 3], &mut Random) -> f32,
+) -> PixelTable {
+    let mut random = Random(seed);
     let mut b = RowBuffers::default();
     let step = 0.2 / 3600.0 * std::f64::consts::PI / 180.0;
     for j in 0..SIZE[1] {
@@ -61,13 +62,24 @@ pub(crate) fn with_noise(seed: u64, noise_seed: u64, shift: f64, variance: f32) 
                 b.ypos.push(-x.hypot(y).atan() as f32);
                 b.lambda
                     .push((7000.0 + 1.25 * (l as f64 + 0.3 * random.uniform())) as f32);
-                b.data.push(variance.sqrt() * noise.normal() as f32);
+                b.data.push(value([i, j, l], &mut random));
                 b.stat.push(variance);
                 b.dq.push(0);
             }
         }
     }
     PixelTable::new(b).unwrap()
+}
+
+/// An exposure of white noise of a given variance.
+pub(crate) fn exposure(seed: u64, shift: f64, variance: f32) -> PixelTable {
+    with_noise(seed, seed ^ 0x5555, shift, variance)
+}
+
+/// The same with a seed of its own for the noise, so that positions may stay.
+pub(crate) fn with_noise(seed: u64, noise_seed: u64, shift: f64, variance: f32) -> PixelTable {
+    let mut noise = Random(noise_seed);
+    field(seed, shift, variance, |_, _| variance.sqrt() * noise.normal() as f32)
 }
 
 pub(crate) fn view(rows: &PixelTable) -> Exposure<'_> {
@@ -82,24 +94,69 @@ pub(crate) fn automatic() -> GridRequest {
     }
 }
 
-pub(crate) fn options(numerics: Numerics, resample: Resample) -> StackOptions {
+/// A grid about the middle of the field.
+pub(crate) fn fixed(naxis: [usize; 3]) -> CubeGrid {
+    let s = 0.2 / 3600.0;
+    CubeGrid {
+        naxis,
+        crval: [RA, DEC],
+        crpix: [0.5 * (naxis[0] as f64 + 1.0), 0.5 * (naxis[1] as f64 + 1.0)],
+        cd: [[-s, 0.0], [0.0, s]],
+        celestial: true,
+        spectral: SpectralWcs {
+            axis: SpectralAxis::Awav,
+            crval: 7005.0,
+            crpix: 1.0,
+            step: 1.25,
+        },
+    }
+}
+
+/// Options with the usual test for cosmic rays.
+pub(crate) fn rejecting(numerics: Numerics, resample: Resample) -> StackOptions {
     let mut options = StackOptions::default();
     options.numerics = numerics;
     options.resample = resample;
+    options
+}
+
+/// Options without a test for cosmic rays.
+pub(crate) fn options(numerics: Numerics, resample: Resample) -> StackOptions {
+    let mut options = rejecting(numerics, resample);
     options.cosmic.sigma = 0.0;
     options
 }
 
-/// Values and variances of the cube of exposures.
-pub(crate) fn stack_cube(exposures: &[Exposure<'_>], method: Resample, numerics: Numerics) -> (Vec<f32>, Vec<f32>) {
-    let options = options(numerics, method);
-    let stack = Stack::plan(exposures, &automatic(), &options, &Hooks::none()).unwrap();
-    let (mut data, mut stat) = (Vec::new(), Vec::new());
-    let mut sink = |slab: &phoenix_kernels::ifu::Slab<'_>| {
+/// Values, variances and statistics of a cube.
+pub(crate) type Cube = (Vec<f32>, Vec<f32>, StackStats);
+
+/// Stacks exposures, `window` planes at once if it is given.
+pub(crate) fn run(
+    exposures: &[Exposure<'_>],
+    request: &GridRequest,
+    options: &StackOptions,
+    window: Option<usize>,
+) -> Cube {
+    let mut stack = Stack::plan(exposures, request, options, &Hooks::none()).unwrap();
+    if let Some(planes) = window {
+        stack = stack.with_window_planes(planes);
+    }
+    let (mut data, mut stat): (Vec<f32>, Vec<f32>) = (Vec::new(), Vec::new());
+    let mut take = |slab: &Slab<'_>| {
         data.extend(slab.data.iter());
         stat.extend(slab.stat.iter());
         Ok(())
     };
-    stack.run(&mut sink, &Hooks::none()).unwrap();
+    let stats = stack.run(&mut take, &Hooks::none()).unwrap();
+    (data, stat, stats)
+}
+
+/// Values and variances of the cube of exposures.
+pub(crate) fn stack_cube(exposures: &[Exposure<'_>], method: Resample, numerics: Numerics) -> (Vec<f32>, Vec<f32>) {
+    let (data, stat, _) = run(exposures, &automatic(), &options(numerics, method), None);
     (data, stat)
+}
+
+pub(crate) fn bits(values: &[f32]) -> Vec<u32> {
+    values.iter().map(|v| v.to_bits()).collect()
 }

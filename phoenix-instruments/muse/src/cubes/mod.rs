@@ -1,11 +1,13 @@
 //! Combination of cubes that share a grid: `muse_cube_combine`.
 //!
-//! `params` are its parameters, `list` opens the cubes and compares their grids, `product` makes headers, `run` streams.
+//! `params` are its parameters, `list` opens the cubes and compares their grids, `product` makes headers, `run` plans,
+//! `stream` pushes slabs into the product.
 
 mod list;
 mod params;
 mod product;
 mod run;
+mod stream;
 
 use phoenix_core::id::Tag;
 use phoenix_core::traits::{

@@ -1,22 +1,23 @@
-//! The run: windows of all cubes in, slabs of the product out.
+//! The run: what is planned, and what comes out.
 
 use phoenix_core::header::Header;
-use phoenix_core::traits::{
-    CubeHdu, CubeLayout, Outcome, ProductSink, ReadError, RecipeError, RunContext, SinkError, SlabWriter,
-};
-use phoenix_kernels::cubes::{CombineOptions, CubeCombine, CubeSlab, CubeStats, VarianceOf};
-use phoenix_kernels::{Hooks, KernelError, SourceError};
+use phoenix_core::traits::{CubeHdu, CubeLayout, Outcome, ProductSink, ReadError, RecipeError, RunContext, SinkError};
+use phoenix_kernels::KernelError;
+use phoenix_kernels::cubes::{CombineOptions, CubeCombine, VarianceOf};
 use phoenix_kit::threads;
 
 use super::list::CubeFiles;
 use super::params::CubeCombineParams;
 use super::product;
+use super::stream::{EXTENSIONS, stream};
 use crate::headers;
 
-/// Most memory for windows; larger ones are no faster.
+/// Memory for windows that stays in the last-level cache; larger ones cost a second way through memory, and fresh pages.
+const WINDOW_BYTES: usize = 8 << 20;
+/// Least bytes of one extension of one cube in a window, so that opening a file again costs little beside reading it.
+const RUN_BYTES: usize = 64 << 10;
+/// Most memory for windows, unless the least that works is more.
 const MOST_WINDOW_BYTES: usize = 128 << 20;
-/// The extensions of the product, in order.
-const EXTENSIONS: [&str; 4] = ["DATA", "STAT", "EXPMAP", "REJMAP"];
 
 /// Makes the products.
 ///
@@ -54,14 +55,8 @@ fn combine(
     // The record counts cubes; each of them may stand for several frames.
     let n_combined: i64 = files.cubes.iter().map(|cube| cube.n_combined).sum();
     header.set("PRO.DATANCOM", n_combined, "Number of combined frames");
-    let mut writer = out.begin(layout(&header, name, files))?;
-    let keep_going = || !ctx.cancel.is_cancelled();
-    let combined = |done: usize, of: usize| ctx.progress("combine", done as u64, of as u64);
-    let hooks = Hooks {
-        keep_going: &keep_going,
-        on_tile: &combined,
-    };
-    let stats = stream(&combination, files, writer.as_mut(), &hooks).map_err(fault)?;
+    let mut writer = out.resume(layout(&header, name, files), ctx.record)?;
+    let stats = stream(&combination, files, writer.as_mut(), ctx, &fault)?;
     product::set_quality(&mut header, &stats);
     writer.finish(header.clone())?;
     out.put(product::statistics(header, files, &stats))?;
@@ -78,11 +73,16 @@ fn combine(
     })
 }
 
-/// Plans within half of the budget, the other half is for what reader and writer hold; more than `MOST_WINDOW_BYTES`
-/// only where that is the least that works.
+/// Plans within half of the budget, the other half is for what reader and writer hold.
 fn plan(files: &CubeFiles, mut options: CombineOptions, budget_bytes: u64) -> Result<CubeCombine, KernelError> {
     let allowed_bytes = usize::try_from(budget_bytes / 2).unwrap_or(usize::MAX);
-    options.memory_bytes = allowed_bytes.min(MOST_WINDOW_BYTES);
+    let layers = if options.variance == VarianceOf::Propagated {
+        2
+    } else {
+        1
+    };
+    let runs_bytes = files.cubes.len().saturating_mul(layers * RUN_BYTES);
+    options.memory_bytes = allowed_bytes.min(runs_bytes.clamp(WINDOW_BYTES, MOST_WINDOW_BYTES));
     match CubeCombine::plan(files.cubes.len(), files.shape, options) {
         Err(KernelError::Memory { floor_bytes, .. }) if floor_bytes <= allowed_bytes => {
             options.memory_bytes = floor_bytes;
@@ -105,27 +105,6 @@ fn layout(header: &Header, name: &str, files: &CubeFiles) -> CubeLayout {
         reserve_cards: 8,
         hdus: EXTENSIONS.map(hdu).to_vec(),
     }
-}
-
-/// Pulls slabs out of the kernel and pushes them into the product.
-fn stream(
-    combination: &CubeCombine,
-    files: &CubeFiles,
-    writer: &mut dyn SlabWriter,
-    hooks: &Hooks<'_>,
-) -> Result<CubeStats, KernelError> {
-    let mut counts: Vec<f32> = Vec::new();
-    let mut sink = |slab: &CubeSlab<'_>| -> Result<(), SourceError> {
-        writer.write(0, slab.first_plane, slab.data)?;
-        writer.write(1, slab.first_plane, slab.variance)?;
-        for (hdu, numbers) in [(2, slab.used), (3, slab.rejected)] {
-            counts.clear();
-            counts.extend(numbers.iter().map(|n| *n as f32));
-            writer.write(hdu, slab.first_plane, &counts)?;
-        }
-        Ok(())
-    };
-    combination.run(files, &mut sink, hooks)
 }
 
 /// Tells a kernel's error with the frame's name.
