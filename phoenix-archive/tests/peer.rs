@@ -85,6 +85,7 @@ fn what_follows_from_the_exposures_is_what_esos_pipeline_finds() {
         category: "SCIENCE.CUBE.IFS".into(),
         name_code: "MU_SCBC".into(),
         setup_keys: vec!["INS.MODE".into()],
+        marks_exposures: false,
         name_suffix: "OBJ".into(),
         unless: None,
         columns: Vec::new(),

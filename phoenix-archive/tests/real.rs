@@ -117,6 +117,7 @@ fn delivery() -> DeliverySpec {
         category: "SCIENCE.CUBE.IFS".into(),
         name_code: "MU_SCBC".into(),
         setup_keys: vec!["INS.MODE".into()],
+        marks_exposures: false,
         name_suffix: "OBJ".into(),
         unless: None,
         columns: Vec::new(),

@@ -5,13 +5,14 @@
 mod sky;
 mod stage;
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use phoenix::io::fits::FitsFile;
+use phoenix_testkit::peers;
 use serde_json::Value;
 use sky::{Shot, lay_down};
-use stage::{End, Stage, job, names};
+use stage::{End, Stage, has_extension, job, names};
 
 /// Two blocks of the target in two nights: six exposures, one of them in bad seeing, one behind clouds.
 fn shots() -> Vec<Shot> {
@@ -52,7 +53,10 @@ fn words<'a>(more: &[&'a str]) -> Vec<&'a str> {
         "--deliver-to",
         "delivered",
     ];
-    words.extend(["--review", "none", "--threads", "2", "--out", "run"]);
+    words.extend(["--review", "none", "--threads", "2"]);
+    if !more.contains(&"--out") {
+        words.extend(["--out", "run"]);
+    }
     words.extend(more);
     words
 }
@@ -111,10 +115,16 @@ fn two_blocks_become_a_deep_cube_and_nothing_is_done_twice() {
     let delivered = names(&stage.path().join("delivered"));
     let count = |code: &str| delivered.iter().filter(|name| name.contains(code)).count();
     assert_eq!(
-        (count("MU_SCBD_"), count("MU_SIMD_"), count("MU_SCBS_")),
-        (3, 1, 3),
+        (
+            count("MU_SCBD_"),
+            count("MU_SIMD_"),
+            count("MU_SXPM_"),
+            count("MU_SCBS_")
+        ),
+        (3, 1, 1, 3),
         "{delivered:#?}"
     );
+    check_delivered(&stage.path().join("delivered"));
 
     let weight = |date: &str| {
         let rows = stack["measured"].as_array().expect("rows");
@@ -138,6 +148,37 @@ fn two_blocks_become_a_deep_cube_and_nothing_is_done_twice() {
     let again = deep(&stage, &["--json"]).json_with(0);
     assert_eq!(work(&again), work(&first));
     assert_eq!(group(&again["deep"], "_dpc")["update"], "unchanged");
+}
+
+/// What is delivered is what the archive takes: the cube names its companions, and only what went in is its origin.
+fn check_delivered(folder: &Path) {
+    let paths: Vec<PathBuf> = (names(folder).iter())
+        .filter(|name| has_extension(name, "fits"))
+        .map(|name| folder.join(name))
+        .collect();
+    let cube = paths.iter().find(|path| path.to_string_lossy().contains("MU_SCBD_"));
+    let file = FitsFile::open(cube.expect("a deep cube")).expect("opens");
+    let header = &file.hdus()[0].header;
+    assert_eq!(header.i64("NCOMBINE"), Ok(4));
+    assert!(header.contains("PROV4") && !header.contains("PROV5"));
+    for (key, code) in [("ASSON1", "MU_SIMD_"), ("ASSON2", "MU_SXPM_")] {
+        assert!(header.str(key).is_ok_and(|name| name.starts_with(code)), "{key}");
+    }
+    let map = paths.iter().find(|path| path.to_string_lossy().contains("MU_SXPM_"));
+    let file = FitsFile::open(map.expect("an exposure map")).expect("opens");
+    assert_eq!(file.hdus()[0].header.str("PRODCATG"), Ok("ANCILLARY.EXPMAP"));
+    let longest = file
+        .image(1)
+        .expect("an image")
+        .pixels
+        .to_f32()
+        .into_iter()
+        .fold(0.0, f32::max);
+    assert!((longest - 3600.0).abs() < 0.1, "{longest}");
+    let refs: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
+    if let Some(findings) = peers::fitsverify(&refs) {
+        assert_eq!(findings, Vec::<String>::new());
+    }
 }
 
 /// Opens the product: as many exposures as stayed, with their weights and times.
@@ -204,10 +245,39 @@ fn a_new_exposure_begins_the_deep_cube_anew_and_leaves_everything_else() {
     }
     assert_eq!(after.len(), before.len() + 1);
     let delivered = names(&stage.path().join("delivered"));
-    for depth in ["_WFM-NOAO-N_3_OBJ.fits", "_WFM-NOAO-N_4_OBJ.fits"] {
-        let is_it = |name: &&String| name.contains("MU_SCBD_") && name.ends_with(depth);
-        assert_eq!(delivered.iter().filter(is_it).count(), 1, "{delivered:#?}");
+    // Three and four exposures that begin with the same one: two products, side by side.
+    let is_cube = |name: &&String| name.contains("MU_SCBD_") && has_extension(name, "fits");
+    let cubes: Vec<&String> = delivered.iter().filter(is_cube).collect();
+    assert_eq!(cubes.len(), 2, "{delivered:#?}");
+}
+
+#[test]
+fn two_deep_sets_of_one_size_are_delivered_side_by_side() {
+    let good = Shot::of("SIM-DEEP", 1001);
+    let second = |number| {
+        Shot {
+            block: 1002,
+            night: 3,
+            ..good.clone()
+        }
+        .at(number)
+    };
+    let stage = Stage::empty();
+    for (number, out) in [(0, "one"), (1, "two")] {
+        let raw = stage.store().join("raw");
+        if raw.exists() {
+            std::fs::remove_dir_all(&raw).expect("removed");
+        }
+        lay_down(&[good.at(0), good.at(1), second(number)], &stage.store());
+        let document = deep(&stage, &["--json", "--out", out]).json_with(0);
+        assert_eq!(job(&document, "_dpc:")["stage"], "ingested", "{document:#}");
     }
+    let delivered = names(&stage.path().join("delivered"));
+    let marks: BTreeSet<&str> = (delivered.iter())
+        .filter(|name| name.contains("MU_SCBD_") && has_extension(name, "fits"))
+        .filter_map(|name| name.rsplit('_').nth(1))
+        .collect();
+    assert_eq!(marks.len(), 2, "{delivered:#?}");
 }
 
 #[test]

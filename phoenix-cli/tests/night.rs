@@ -104,7 +104,8 @@ fn everything_delivered_passes_fitsverify_and_the_archive_s_standard() {
         .filter(|name| has_extension(name, "fits"))
         .map(|name| folder.join(name))
         .collect();
-    assert_eq!(paths.len(), 4);
+    // Two cubes, each with white light and exposure map.
+    assert_eq!(paths.len(), 6);
     let refs: Vec<&std::path::Path> = paths.iter().map(std::path::PathBuf::as_path).collect();
     let Some(findings) = peers::fitsverify(&refs) else {
         return;

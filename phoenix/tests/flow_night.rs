@@ -76,6 +76,7 @@ fn a_night_is_ingested_and_neither_threads_nor_memory_change_a_bit() {
         for kind in [
             "SCIENCE.CUBE.IFS",
             "ANCILLARY.IMAGE.WHITELIGHT",
+            "ANCILLARY.EXPMAP",
             "ANCILLARY.PREVIEW",
             "SCORE",
             "PREVIEW",

@@ -7,7 +7,7 @@ use phoenix_core::header::{Header, Value};
 use super::check::{Finding, Profile, SdpFile, Sheet, check, is_same_value};
 use super::standard::Family;
 
-/// The keywords in which a white-light image must agree with its cube.
+/// The keywords in which the images that go along with a cube must agree with it.
 const SKY_AXES: [&str; 8] = [
     "CRVAL1", "CRVAL2", "CRPIX1", "CRPIX2", "CD1_1", "CD1_2", "CD2_1", "CD2_2",
 ];
@@ -47,6 +47,7 @@ pub fn check_batch(files: &[SdpFile], non_fits: &[String], profile: Profile) -> 
             let mut sheet = Sheet::new(profile);
             named_are_there(file, &present, &mut sheet);
             white_light(file, files, &mut sheet);
+            exposure_maps(file, files, &mut sheet);
             add(&file.name, sheet);
         }
         orphans(files, non_fits, profile, &mut add);
@@ -109,12 +110,29 @@ fn white_light(file: &SdpFile, files: &[SdpFile], sheet: &mut Sheet) {
         sheet.report("B4", "PRIMARY", "ASSON1", message);
         return;
     };
-    let (Some(cube), Some(image)) = (file.science(), white.science()) else {
+    compare_geometry(file, (key, white), "B4", sheet);
+}
+
+fn exposure_maps(file: &SdpFile, files: &[SdpFile], sheet: &mut Sheet) {
+    if file.family() != Some(Family::Cube) {
+        return;
+    }
+    for (key, name) in companions(file) {
+        let map = files.iter().find(|other| other.name == name);
+        if let Some(map) = map.filter(|map| map.family() == Some(Family::ExposureMap)) {
+            compare_geometry(file, (key, map), "B6", sheet);
+        }
+    }
+}
+
+/// Compares size and celestial axes of a cube and an image that goes along with it.
+fn compare_geometry(file: &SdpFile, (key, other): (&str, &SdpFile), rule: &str, sheet: &mut Sheet) {
+    let (Some(cube), Some(image)) = (file.science(), other.science()) else {
         return;
     };
     if cube.shape.get(1..) != Some(image.shape.as_slice()) {
-        let message = format!("{} has axes {:?}, the cube {:?}", white.name, image.shape, cube.shape);
-        sheet.report("B4", "PRIMARY", key, message);
+        let message = format!("{} has axes {:?}, the cube {:?}", other.name, image.shape, cube.shape);
+        sheet.report(rule, "PRIMARY", key, message);
     }
     for axis in SKY_AXES {
         let (ours, theirs) = (cube.header.get(axis), image.header.get(axis));
@@ -125,8 +143,8 @@ fn white_light(file: &SdpFile, files: &[SdpFile], sheet: &mut Sheet) {
         };
         if !is_same {
             let show = |value: Option<&Value>| value.map_or("missing".to_owned(), Value::display);
-            let message = format!("{axis} is {}, in {} it is {}", show(ours), white.name, show(theirs));
-            sheet.report("B4", "PRIMARY", key, message);
+            let message = format!("{axis} is {}, in {} it is {}", show(ours), other.name, show(theirs));
+            sheet.report(rule, "PRIMARY", key, message);
         }
     }
 }
@@ -150,7 +168,7 @@ fn titles(files: &[SdpFile], profile: Profile, add: &mut impl FnMut(&str, Sheet)
 #[cfg(test)]
 mod tests {
     use super::check_batch;
-    use crate::sdp::check::tests::good::{cube, spectrum, white};
+    use crate::sdp::check::tests::good::{cube, exposure_map, spectrum, white};
     use crate::sdp::check::{Profile, SdpFile};
 
     fn rules(files: &[SdpFile], others: &[&str]) -> Vec<String> {
@@ -180,6 +198,15 @@ mod tests {
             rules(&[cube(), shifted], &["cube.png"]),
             ["cube.fits B4 ASSON1", "cube.fits B4 ASSON1"]
         );
+        let mut mapped = cube();
+        mapped.hdus[0].header.set("ASSON3", "map.fits", "");
+        let mut map = exposure_map();
+        assert_eq!(
+            rules(&[mapped.clone(), white(), map.clone()], &["cube.png"]),
+            Vec::<String>::new()
+        );
+        map.hdus[1].header.set("CRVAL2", 5.0, "");
+        assert_eq!(rules(&[mapped, white(), map], &["cube.png"]), ["cube.fits B6 ASSON3"]);
         let mut second = spectrum();
         second.name = "second.fits".into();
         second.hdus[0].header.set("ORIGFILE", "second.fits", "");

@@ -1,8 +1,11 @@
 //! The names under which products go to the archive.
 //!
 //! `<II>_<CODE>_<OBID>_<timestamp>_<setup>[_<suffix>].fits`, e.g.
-//! `MU_SCBC_1135706_2014-12-08T02:48:44.000_WFM-NOAO-N_OBJ.fits`. Masters have the names of ESO's archive with two parts
+//! `MU_SCBC_1135706_2014-12-08T02:48:44.000_WFM-NOAO-N_OBJ.fits`. The setup of a deep product ends with a mark of its
+//! exposures. Masters have the names of ESO's archive with two parts
 //! more: `M.<INSTRUME>.<timestamp>_<PRO.CATG>_<mark>.fits`, e.g. `M.UVES.2016-05-01T21:04:12.345_MASTER_BIAS_REDL_1f0c93ab.fits`.
+
+use std::collections::BTreeSet;
 
 use phoenix_core::header::Header;
 use phoenix_core::id::Digest;
@@ -74,6 +77,31 @@ pub fn origfile(code: &str, ob_id: i64, timestamp: &str, setup: &str, suffix: &s
 /// How many hexadecimal digits mark the content of a master.
 const MARK_DIGITS: usize = 8;
 
+/// How many hexadecimal digits mark a set of exposures: what the longest name leaves room for.
+const SET_DIGITS: usize = 6;
+
+/// Marks a set of exposures by their names.
+///
+/// # Contract
+/// * It depends on which exposures went in, and on nothing else: not on their order, nor on how they were combined. The
+///   same set made anew has the same mark, another set another one.
+pub fn set_mark<'a>(exposures: impl IntoIterator<Item = &'a String>) -> String {
+    let names: BTreeSet<&str> = exposures.into_iter().map(|name| name.trim()).collect();
+    let mut hasher = Hasher::default();
+    for name in names {
+        hasher.update(name.as_bytes());
+        hasher.update(b"\n");
+    }
+    digits(&hasher.finish().0, SET_DIGITS)
+}
+
+/// Returns the first hexadecimal digits of a digest.
+fn digits(digest: &Digest, n: usize) -> String {
+    let text = digest.as_str();
+    let (_, all) = text.split_once(':').unwrap_or(("", text));
+    all.chars().take(n).collect()
+}
+
 /// Returns the MD5 of the data units, as ESO's pipelines and our own writer state it.
 pub(crate) fn data_md5(header: &Header) -> Option<&str> {
     let text = header.str("DATAMD5").ok()?.trim();
@@ -110,12 +138,7 @@ pub fn master_name(header: &Header, digest: &Digest) -> Result<String, NameError
     hasher.update(category.as_bytes());
     hasher.update(b"/");
     hasher.update(data_md5(header).unwrap_or(digest.as_str()).as_bytes());
-    let mark = hasher.finish().0;
-    let digits = mark
-        .as_str()
-        .split_once(':')
-        .map_or(mark.as_str(), |(_, digits)| digits);
-    let mark: String = digits.chars().take(MARK_DIGITS).collect();
+    let mark = digits(&hasher.finish().0, MARK_DIGITS);
     let begin = format!("M.{instrument}.{}", clean(&time));
     let room = NAME_LIMIT.saturating_sub(begin.len() + MARK_DIGITS + "__.fits".len());
     let category: String = category.chars().take(room).collect();
@@ -137,7 +160,7 @@ pub fn preview_name(product: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{NameError, companion_name, master_name, origfile, preview_name};
+    use super::{NameError, companion_name, master_name, origfile, preview_name, set_mark};
     use crate::sdp::check::tests::good::header;
 
     #[test]
@@ -163,6 +186,26 @@ mod tests {
         let odd = origfile("MU_SCBC", 1, "t", "a/b c", "").expect("cleaned");
         assert_eq!(odd, "MU_SCBC_1_t_a-b-c.fits");
     }
+
+    #[test]
+    fn sets_of_exposures_are_told_apart_by_their_members_alone() {
+        let set = |names: [&str; 3]| set_mark(&names.map(str::to_owned));
+        let first = set(["MUSE.2016-05-02T00:00:00.000", "MUSE.2016-05-02T00:30:00.000", "a"]);
+        assert_eq!(first.len(), 6);
+        assert_eq!(
+            first,
+            set(["a", "MUSE.2016-05-02T00:30:00.000", "MUSE.2016-05-02T00:00:00.000"])
+        );
+        assert_ne!(
+            first,
+            set(["b", "MUSE.2016-05-02T00:30:00.000", "MUSE.2016-05-02T00:00:00.000"])
+        );
+        // The longest mode and a block of nine digits fill the 68 characters that the archive takes.
+        let setup = format!("WFM-NOAO-N_{first}");
+        let name = origfile("MU_SCBD", 200_256_465, "2016-05-02T00:00:00.000", &setup, "OBJ").expect("fits");
+        assert_eq!(name.len(), 68);
+    }
+
     const MASTER: &str = "
         INSTRUME = 'XSHOOTER'
         DATE-OBS = '2016-05-01T21:04:12.3456'

@@ -39,6 +39,9 @@ pub struct DeliverySpec {
     pub name_code: String,
     /// The keys whose values form the setup part of the name, joined by `_`.
     pub setup_keys: Vec<String>,
+    /// Whether the name ends its setup with a mark of the exposures that went in: many sets begin with the same one.
+    #[serde(default)]
+    pub marks_exposures: bool,
     /// The last part of the name, e.g. `OBJ`; empty if there is none.
     #[serde(default)]
     pub name_suffix: String,
@@ -64,6 +67,7 @@ impl DeliverySpec {
             category: MASTER_CATEGORY.to_owned(),
             name_code: String::new(),
             setup_keys: Vec::new(),
+            marks_exposures: false,
             name_suffix: String::new(),
             unless: None,
             columns: Vec::new(),

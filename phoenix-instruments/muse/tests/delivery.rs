@@ -92,9 +92,33 @@ fn names_and_constants_follow_from_kind_and_mode() {
         (code(2, "SKY").name_code, code(2, "SKY").name_suffix),
         ("MU_SCBX".into(), "SKY".into())
     );
-    assert_eq!(code(4, "OBJECT").companions[0].name_code, "MU_SIMC");
+    let codes = |n, kind| {
+        code(n, kind)
+            .companions
+            .into_iter()
+            .map(|companion| companion.name_code)
+    };
+    assert!(codes(4, "OBJECT").eq(["MU_SIMC", "MU_SXPM"]));
+    assert!(codes(1, "OBJECT").eq(["MU_SIMS", "MU_SXPS"]));
+    assert!(codes(2, "SKY").eq(["MU_SIMX", "MU_SXPM"]));
+    let required = |spec: phoenix_core::traits::DeliverySpec| spec.companions.into_iter().map(|one| one.is_required);
+    // ESO's recipes make no exposure map.
+    assert!(required(code(4, "OBJECT")).eq([true, false]));
     assert_eq!(code(4, "OBJECT").keywords["SPEC_RES"], 3027.0);
     assert_eq!(muse.delivery(&"IMAGE_FOV".into(), &header(4, "OBJECT")), None);
+}
+
+#[test]
+fn only_deep_products_are_marked_by_their_exposures() {
+    let muse = instrument().unwrap();
+    let mut deep = header(4, "OBJECT");
+    let marks = |header: &Header| {
+        let spec = muse.delivery(&"DATACUBE_FINAL".into(), header).unwrap();
+        (spec.name_code, spec.marks_exposures)
+    };
+    assert_eq!(marks(&deep), ("MU_SCBC".into(), false));
+    deep.set("PHX.NOB", 2_i64, "");
+    assert_eq!(marks(&deep), ("MU_SCBD".into(), true));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Step 9: name and convert to the archive's standard, check, and put whole files under their archive names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use phoenix_archive::info::{BlockInfo, NightInfo};
@@ -8,10 +8,11 @@ use phoenix_archive::sdp::check::{Profile, SdpFile, Severity, SpectrumFacts, che
 use phoenix_archive::sdp::convert::{Attachment, ConvertError, ConvertInput, InputHeader, convert};
 use phoenix_archive::sdp::names::{master_name, preview_name};
 use phoenix_archive::transport::PROVENANCE_CATEGORY;
+use phoenix_core::caveat::Caveat;
 use phoenix_core::error::Status;
 use phoenix_core::frame::FrameRef;
 use phoenix_core::header::Header;
-use phoenix_core::id::Tag;
+use phoenix_core::id::{FrameId, Tag};
 use phoenix_core::product::{Product, StoredProduct};
 use phoenix_core::provenance::Record;
 use phoenix_core::traits::{DeliveryForm, DeliverySpec, FrameReader, JobRecord, MASTER_CATEGORY, ReadError, Stage};
@@ -273,14 +274,22 @@ pub fn sdp_file(path: &Path, name: &str) -> Result<SdpFile, ReadError> {
     Ok(file)
 }
 
+/// Reads the headers of the inputs that went in; what the recipe left out is no part of the product.
 fn input_headers(record: &Record) -> Result<Vec<InputHeader>, Fault> {
+    let left_out: BTreeSet<&FrameId> = (record.caveats.iter())
+        .filter_map(|caveat| match caveat {
+            Caveat::InputLeftOut { frame, .. } => Some(frame),
+            _ => None,
+        })
+        .collect();
     let header = |frame: &FrameRef| -> Result<InputHeader, Fault> {
         Ok(InputHeader {
             id: frame.id.clone(),
             header: primary_header(frame)?,
         })
     };
-    record.raw.iter().map(header).collect()
+    let went_in = record.raw.iter().filter(|frame| !left_out.contains(&frame.id));
+    went_in.map(header).collect()
 }
 
 /// Reads the primary header of a file.

@@ -83,7 +83,7 @@ pub struct ConvertInput<'a> {
 pub struct Converted {
     /// The cube or spectrum.
     pub product: Product,
-    /// Its companions with FITS headers: the white-light image of a cube, images that go along with a spectrum.
+    /// Its companions with FITS headers: white-light image and exposure map of a cube, images that go along with a spectrum.
     pub companions: Vec<Product>,
 }
 
@@ -189,6 +189,9 @@ fn name(input: &ConvertInput<'_>, code: &str, suffix: &str, exposures: &Exposure
             Some(value) => setup.push(value.display().trim().to_owned()),
             None => faults.add(format!("key {key} is missing and the name needs it")),
         }
+    }
+    if delivery.marks_exposures {
+        setup.push(names::set_mark(&exposures.provenance));
     }
     let ob_id = exposures.ob_ids.first().copied().unwrap_or(0);
     let stamp = exposures.first_stamp();

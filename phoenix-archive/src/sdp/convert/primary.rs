@@ -1,4 +1,4 @@
-//! The primary header: what all kinds share, and that of a cube and its white-light image.
+//! The primary header: what all kinds share, and that of a cube and the images that go along with it.
 
 use phoenix_core::header::{Header, Value};
 use phoenix_core::product::Hdu;
@@ -302,13 +302,26 @@ fn constants(input: &ConvertInput<'_>, header: &mut Header) {
     }
 }
 
+/// What a white-light image does not tell: it has no spectral axis.
+const SPECTRAL: [&str; 3] = ["SPEC_RES", "PIXNOISE", "SPECSYS"];
+/// What a map of seconds does not tell beyond that: it has no flux.
+const FLUX: [&str; 6] = ["FLUXCAL", "ABMAGLIM", "SKY_RES", "SKY_RERR", "WAVELMIN", "WAVELMAX"];
+
 /// Builds the primary header of a white-light image from that of its cube.
 pub(super) fn white(product: &Header, category: &str, name: &str) -> Header {
+    image(product, &SPECTRAL, category, name)
+}
+
+/// Builds the primary header of an exposure map from that of its cube.
+pub(super) fn exposure_map(product: &Header, category: &str, name: &str) -> Header {
+    image(product, &[&SPECTRAL[..], &FLUX[..]].concat(), category, name)
+}
+
+fn image(product: &Header, without: &[&str], category: &str, name: &str) -> Header {
     let mut header = product.clone();
     header.retain(|card| {
         let key = card.key.as_str();
-        !(["ASSON", "ASSOC", "ASSOM"].iter().any(|stem| key.starts_with(stem))
-            || ["SPEC_RES", "PIXNOISE", "SPECSYS"].contains(&key))
+        !(["ASSON", "ASSOC", "ASSOM"].iter().any(|stem| key.starts_with(stem)) || without.contains(&key))
     });
     header.set("PRODCATG", category, "");
     header.set("ORIGFILE", name, "");

@@ -106,9 +106,23 @@ fn exposure(start: &str, mjd: f64) -> InputHeader {
     }
 }
 
+fn exposure_map() -> Product {
+    let seconds = Pixels::F32(Arc::new(Array2::<f32>::from_elem((8, 10), 1800.0)));
+    Product {
+        tag: "EXPOSURE_MAP".into(),
+        name: "EXPOSURE_MAP.fits".into(),
+        header: header(PRIMARY),
+        hdus: vec![image(
+            "DATA",
+            &WCS.replace("10**(-20)*erg/s/cm**2/Angstrom", "s"),
+            seconds,
+        )],
+    }
+}
+
 struct Case {
     product: Product,
-    white: Option<Product>,
+    others: Vec<Product>,
     inputs: Vec<InputHeader>,
     facts: BTreeMap<String, f64>,
     block: Option<BlockInfo>,
@@ -127,7 +141,7 @@ impl Case {
         ];
         Self {
             product: cube(),
-            white: Some(white()),
+            others: vec![exposure_map(), white()],
             // In the wrong order of time on purpose.
             inputs: vec![
                 exposure("2016-05-02T00:17:16.800", 57510.012),
@@ -150,6 +164,10 @@ impl Case {
     }
 
     fn convert(&self) -> Result<Converted, ConvertError> {
+        self.convert_as(false)
+    }
+
+    fn convert_as(&self, marks_exposures: bool) -> Result<Converted, ConvertError> {
         let record = Record {
             job: "job".into(),
             recipe: "muse_exp_combine".into(),
@@ -166,16 +184,26 @@ impl Case {
             category: "SCIENCE.CUBE.IFS".into(),
             name_code: "MU_SCBC".into(),
             setup_keys: vec!["INS.MODE".into()],
+            marks_exposures,
             name_suffix: "OBJ".into(),
             unless: None,
             columns: Vec::new(),
-            companions: vec![CompanionSpec {
-                tag: "IMAGE_FOV".into(),
-                category: "ANCILLARY.IMAGE.WHITELIGHT".into(),
-                name_code: "MU_SIMC".into(),
-                is_required: true,
-                is_shared: false,
-            }],
+            companions: vec![
+                CompanionSpec {
+                    tag: "EXPOSURE_MAP".into(),
+                    category: "ANCILLARY.EXPMAP".into(),
+                    name_code: "MU_SXPM".into(),
+                    is_required: false,
+                    is_shared: false,
+                },
+                CompanionSpec {
+                    tag: "IMAGE_FOV".into(),
+                    category: "ANCILLARY.IMAGE.WHITELIGHT".into(),
+                    name_code: "MU_SIMC".into(),
+                    is_required: true,
+                    is_shared: false,
+                },
+            ],
             keywords: [
                 ("SPEC_RES".to_owned(), serde_json::json!(3027)),
                 ("CRDER3".to_owned(), serde_json::json!(0.026)),
@@ -184,7 +212,7 @@ impl Case {
         };
         convert(&ConvertInput {
             product: &self.product,
-            others: self.white.as_slice(),
+            others: &self.others,
             record: &record,
             inputs: &self.inputs,
             facts: &self.facts,
@@ -234,19 +262,73 @@ fn cards(header: &Header) -> String {
 }
 
 #[test]
-fn a_converted_cube_and_its_image_keep_the_standard() {
+fn a_converted_cube_and_its_images_keep_the_standard() {
     let case = Case::usual();
     let converted = case.convert().expect("converted");
-    let files = [
-        written(&converted.product),
-        written(converted.companions.first().expect("white")),
-    ];
+    let files: Vec<SdpFile> = (std::iter::once(&converted.product).chain(&converted.companions))
+        .map(written)
+        .collect();
+    assert_eq!(files.len(), 3);
     let findings = check_batch(&files, &[case.attachments[0].name.clone()], Profile::Strict);
     let text: Vec<String> = findings
         .iter()
         .map(|(file, finding)| format!("{file}:{finding}"))
         .collect();
     assert_eq!(text, Vec::<String>::new());
+}
+
+#[test]
+fn an_exposure_map_goes_behind_the_white_light_in_seconds_and_without_flux() {
+    let converted = Case::usual().convert().expect("converted");
+    let header = &converted.product.header;
+    let [white, map] = converted.companions.as_slice() else {
+        panic!("two companions")
+    };
+    assert_eq!(
+        (header.str("ASSON1"), header.str("ASSON2")),
+        (Ok(&*white.name), Ok(&*map.name))
+    );
+    assert!(
+        !header.contains("ASSOC1") && !header.contains("ASSOC2"),
+        "FITS files tell their category themselves"
+    );
+    assert_eq!(map.name, "MU_SXPM_1000_2016-05-02T00:00:00.000_WFM-NOAO-N_OBJ.fits");
+    assert_eq!(map.header.str("PRODCATG"), Ok("ANCILLARY.EXPMAP"));
+    assert_eq!(map.hdus[0].header.str("BUNIT"), Ok("s"));
+    for key in ["ASSON1", "FLUXCAL", "ABMAGLIM", "SPEC_RES"] {
+        assert!(!map.header.contains(key), "{key}");
+    }
+}
+
+#[test]
+fn a_map_of_no_exposure_times_is_a_fault() {
+    let mut case = Case::usual();
+    let nowhere = Array2::<f32>::from_elem((8, 9), f32::NAN);
+    case.others[0].hdus[0].data = HduData::Image(Pixels::F32(Arc::new(nowhere)));
+    let error = case.convert().expect_err("faults");
+    assert_eq!(
+        error.faults,
+        [
+            "EXPOSURE_MAP.fits has axes Some([8, 9]), the cube Some([8, 10])",
+            "EXPOSURE_MAP.fits holds NaN, which is no exposure time"
+        ]
+    );
+}
+
+#[test]
+fn deep_sets_of_equal_size_have_names_of_their_own() {
+    let name = |case: &Case| case.convert_as(true).expect("converted").product.name;
+    let (mut case, mut turned) = (Case::usual(), Case::usual());
+    turned.inputs.reverse();
+    assert_eq!(name(&case), name(&turned));
+    let first = name(&case);
+    case.inputs[0] = exposure("2016-05-02T00:34:33.600", 57510.024);
+    let second = name(&case);
+    assert_ne!(first, second);
+    assert_eq!(
+        first.split('_').take(5).collect::<Vec<_>>(),
+        second.split('_').take(5).collect::<Vec<_>>()
+    );
 }
 
 #[test]
@@ -352,7 +434,7 @@ fn data_that_are_not_esos_say_so() {
 fn everything_that_is_missing_is_told_at_once() {
     let mut case = Case::usual();
     case.facts.remove("ABMAGLIM");
-    case.white = None;
+    case.others.clear();
     case.product.header.remove("INS.MODE");
     case.product.hdus[0].header.set("BUNIT", "counts per something", "");
     case.product.hdus[0].header.remove("CRVAL3");

@@ -166,6 +166,7 @@ pub const RULES: &[Rule] = &[
         "a cube has exactly one white-light image, of its size and coordinates",
     ),
     hard("B5", "titles are unique"),
+    hard("B6", "an exposure map has the size and the coordinates of its cube"),
 ];
 
 /// Returns a rule by its number.
