@@ -94,6 +94,45 @@ fn a_person_decides_and_the_run_goes_on() {
 }
 
 #[test]
+fn the_least_memory_of_a_job_stands_in_plan_and_status() {
+    let stage = Stage::with_night();
+    let words = [
+        "plan",
+        "--instrument",
+        "MUSE",
+        "--night",
+        stage::NIGHT,
+        "--archive",
+        "store",
+    ];
+    let plan = stage.phoenix(&words);
+    assert!(plan.out.contains(" at least\n"), "{}", plan.out);
+    let document = stage.run("run", &["--memory", "1M"]).json_with(1);
+    let tpl = job(&document, "_tpl:");
+    assert!(
+        tpl["floor_bytes"].as_u64().is_some_and(|floor| floor > 1 << 20),
+        "{tpl:#}"
+    );
+    let status = stage.phoenix(&["status", "run"]);
+    assert!(
+        status
+            .out
+            .contains("memory budget of 1048576 bytes is below the floor of"),
+        "{}",
+        status.out
+    );
+    assert!(status.out.contains("    memory: 9 MiB at least\n"), "{}", status.out);
+    // With enough of it the same run goes on, and tells the least beside what was used.
+    let status = stage.phoenix(&["resume", "run", "--memory", "1G"]);
+    assert_eq!(status.code, Some(0), "{}", status.err);
+    assert!(
+        status.out.contains(", 9 at least\n") && !status.out.contains("memory: 9 MiB"),
+        "{}",
+        status.out
+    );
+}
+
+#[test]
 fn everything_delivered_passes_fitsverify_and_the_archive_s_standard() {
     let stage = Stage::with_night();
     stage.run("run", &[]).json_with(0);

@@ -80,6 +80,51 @@ fn a_product_never_overwrites_an_input() {
 }
 
 #[test]
+fn a_budget_below_the_floor_is_refused_with_the_floor_and_a_budget_at_the_floor_is_enough() {
+    let stage = Stage::with_night();
+    let tables = stage.tables(COMBINED_OBS_ID);
+    let lines: String = (tables.iter().take(2))
+        .map(|table| format!("{} PIXTABLE_REDUCED\n", table.display()))
+        .collect();
+    std::fs::write(stage.path().join("set.sof"), lines).expect("written");
+    let with = |memory: &str| {
+        let words = [
+            "recipe",
+            "muse_exp_combine",
+            "set.sof",
+            "--resample=nearest",
+            "--crsigma=0",
+        ];
+        stage.phoenix(&[&words[..], &["--memory", memory, "--out", "cubes"]].concat())
+    };
+    let refused = with("1M");
+    assert_eq!(refused.code, Some(1), "{}", refused.err);
+    assert!(
+        refused
+            .err
+            .contains("memory budget of 1048576 bytes is below the floor of"),
+        "{}",
+        refused.err
+    );
+    assert!(names(&stage.path().join("cubes")).is_empty(), "nothing is visible");
+    // What is told is enough, or names the larger floor of this very field.
+    let mut memory = floor(&refused.err);
+    let enough = with(&memory);
+    if enough.code != Some(0) {
+        memory = floor(&enough.err);
+        let enough = with(&memory);
+        assert_eq!(enough.code, Some(0), "{memory}: {}", enough.err);
+    }
+}
+
+/// The floor that an error names, as `--memory` takes it.
+fn floor(error: &str) -> String {
+    let (_, rest) = error.split_once("bytes (").expect("a floor");
+    let (mib, _) = rest.split_once(" MiB").expect("in MiB");
+    format!("{mib}M")
+}
+
+#[test]
 fn mistakes_in_parameters_are_named_before_anything_is_read() {
     let stage = Stage::with_night();
     std::fs::write(stage.path().join("set.sof"), "nowhere.fits PIXTABLE_REDUCED\n").expect("written");

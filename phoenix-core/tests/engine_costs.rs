@@ -404,5 +404,8 @@ fn a_budget_below_the_floor_is_told_beforehand_and_refused_before_anything_is_re
         panic!("{dark:?}")
     };
     assert_eq!((dark.tries, *status), (1, Status::Permanent));
-    assert_eq!(error, "memory budget of 50000 bytes is below the floor of 50001 bytes");
+    assert_eq!(
+        error,
+        "memory budget of 50000 bytes is below the floor of 50001 bytes (1 MiB)"
+    );
 }

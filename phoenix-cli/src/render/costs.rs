@@ -13,8 +13,12 @@ pub(crate) fn costs(costs: &[RecipeCost]) -> String {
     for cost in costs {
         let (used, expected) = (&cost.used, &cost.expected);
         let memory = |taken: &Taken| taken.peak_bytes.map(|bytes| (bytes as f64) / f64::from(1 << 20));
+        let floor = match cost.floor_bytes.div_ceil(1 << 20) {
+            0 => String::new(),
+            mib => format!(", {mib} at least"),
+        };
         lines.push(format!(
-            "  {}, {}: wall {}, processor {}, memory {}",
+            "  {}, {}: wall {}, processor {}, memory {}{floor}",
             cost.recipe,
             count(cost.n_jobs, "job"),
             pair(used.wall_s, expected.wall_s, "s"),
@@ -53,11 +57,12 @@ mod tests {
                 cpu_s: Some(12.4),
                 peak_bytes: Some(150 << 20),
             },
+            floor_bytes: 9 << 20,
         };
         let text = super::costs(&[cost]);
         insta::assert_snapshot!(text, @r"
         used (expected):
-          muse_exp_combine, 2 jobs: wall 2.3 s (?), processor 12 s (?), memory 150 MiB (300)
+          muse_exp_combine, 2 jobs: wall 2.3 s (?), processor 12 s (?), memory 150 MiB (300), 9 at least
         ");
     }
 }

@@ -3,7 +3,7 @@
 use console::style;
 use phoenix::core::association::Fill;
 use phoenix::core::engine::Forecast;
-use phoenix::core::plan::{InputSource, Plan, PlannedJob, Readiness};
+use phoenix::core::plan::{InputSource, Plan, PlannedJob, Readiness, Resources};
 
 use super::count;
 
@@ -112,6 +112,7 @@ fn job_lines(job: &PlannedJob, lines: &mut Vec<String>) {
     for (tag, frames) in inputs_by_tag(job) {
         lines.push(format!("    {tag} × {frames}"));
     }
+    lines.extend(memory(&job.resources));
     for slot in &job.slots {
         match &slot.fill {
             Fill::Filled {
@@ -138,6 +139,18 @@ fn job_lines(job: &PlannedJob, lines: &mut Vec<String>) {
             lines.extend(reasons.iter().map(|reason| format!("    Incomplete: {reason}")));
         }
     }
+}
+
+/// Writes what a job is expected to take of the memory, and what it cannot be begun without.
+fn memory(resources: &Resources) -> Option<String> {
+    let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+    (resources.floor_bytes > 0).then(|| {
+        format!(
+            "    memory {} MiB, {} at least",
+            mib(resources.memory_bytes),
+            mib(resources.floor_bytes)
+        )
+    })
 }
 
 fn inputs_by_tag(job: &PlannedJob) -> Vec<(String, usize)> {

@@ -44,6 +44,11 @@ pub(crate) fn review_list(report: &LineReport) -> String {
     let mut lines = vec![format!("{} to review", count(waiting.len(), "job"))];
     for job in waiting {
         job_lines(job, &mut lines);
+        lines.extend(
+            job.products
+                .iter()
+                .map(|product| format!("    {} {}", product.tag, product.location)),
+        );
         for (parameter, reason) in job.scores.iter().flat_map(|score| &score.grey) {
             lines.push(format!("    {parameter} is grey: {reason}"));
         }
@@ -69,6 +74,13 @@ fn job_lines(job: &JobSummary, lines: &mut Vec<String>) {
     ));
     if let Some(because) = job.because() {
         lines.push(format!("    {because}"));
+    }
+    // What a job that is still to be made cannot be begun without.
+    if job.stage < Stage::Processed && job.floor_bytes > 0 {
+        lines.push(format!(
+            "    memory: {} MiB at least",
+            job.floor_bytes.div_ceil(1 << 20)
+        ));
     }
     lines.extend(caveat_lines(&job.caveats));
     lines.extend(job.delivered.iter().map(|receipt| format!("    → {}", receipt.address)));

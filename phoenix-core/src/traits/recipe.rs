@@ -71,7 +71,10 @@ pub enum RecipeError {
         reason: String,
     },
     /// The memory budget is below the floor of the task.
-    #[error("memory budget of {budget_bytes} bytes is below the floor of {floor_bytes} bytes")]
+    #[error(
+        "memory budget of {budget_bytes} bytes is below the floor of {floor_bytes} bytes ({} MiB)",
+        floor_bytes.div_ceil(1 << 20)
+    )]
     Memory {
         /// What was given.
         budget_bytes: u64,

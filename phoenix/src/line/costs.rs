@@ -52,6 +52,8 @@ pub struct RecipeCost {
     pub expected: Taken,
     /// What they took.
     pub used: Taken,
+    /// The least memory with which each of them can be begun, as the plan tells it; 0 if none is known.
+    pub floor_bytes: u64,
 }
 
 /// Puts the costs of the jobs that were processed together, in order of recipe.
@@ -67,8 +69,10 @@ pub(super) fn by_recipe(plan: &Plan, records: &[JobRecord], forecast: Option<&Fo
             n_expected: 0,
             expected: Taken::default(),
             used: Taken::default(),
+            floor_bytes: 0,
         });
         cost.n_jobs += 1;
+        cost.floor_bytes = cost.floor_bytes.max(job.resources.floor_bytes);
         let usage = record.usage;
         cost.used.add(Some(record.wall_s), usage.cpu_s, usage.peak_bytes);
         if let Some(job) = expected.get(&record.job) {

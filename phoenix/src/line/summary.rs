@@ -67,6 +67,8 @@ pub struct JobSummary {
     pub attempts: u32,
     /// Wall time of processing in seconds.
     pub wall_s: f64,
+    /// The least memory with which it can be begun, as the plan tells it; 0 if none is known.
+    pub floor_bytes: u64,
     /// What the recipe made.
     pub products: Vec<StoredProduct>,
     /// What was made for the archive and for people.
@@ -193,6 +195,7 @@ fn job_summary(
         halt: record.halt,
         attempts: record.attempts,
         wall_s: record.wall_s,
+        floor_bytes: job.resources.floor_bytes,
         products: record.products,
         outputs: record.outputs,
         caveats: record.caveats,
