@@ -7,6 +7,7 @@ mod stage;
 
 use std::fs;
 
+use phoenix::io::fits::FitsFile;
 use serde_json::Value;
 use stage::{NIGHT, Stage, job};
 
@@ -98,6 +99,11 @@ fn overlays_and_limits_of_the_project_decide_and_provenance_tells_them() {
     ];
     let document = stage.phoenix(&words).json_with(0);
     let product = &job(&document, "_pst:")["products"][0]["location"];
+    // The recipe read what the plan saw; what the night log says is for rules alone.
+    let file = FitsFile::open(product.as_str().expect("a product")).expect("opens");
+    let header = &file.hdus()[0].header;
+    assert_eq!(header.str("OBS.TARG.NAME"), Ok("RENAMED"));
+    assert!(!header.contains("OBS.GRADE"));
     let beside = product
         .as_str()
         .expect("a product")

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::association::Slot;
 use crate::dataset::LeftOut;
 use crate::frame::FrameRef;
-use crate::header::Edit;
+use crate::header::{Edit, Header};
 use crate::id::{DatasetId, FrameId, InstrumentId, JobId, RecipeId, Tag, TaskId};
 
 /// Where one input of a job comes from.
@@ -146,6 +146,20 @@ pub struct Overlaid {
     pub frame: FrameId,
     /// The edits in order, each with author and reason.
     pub edits: Vec<Edit>,
+}
+
+impl Overlaid {
+    /// Edits the header that a recipe reads; what is known beside the file is not for recipes.
+    pub fn apply(&self, header: &mut Header) {
+        for edit in self.for_recipes() {
+            edit.apply(header);
+        }
+    }
+
+    /// Returns the edits that recipes see, in order.
+    pub fn for_recipes(&self) -> impl Iterator<Item = &Edit> {
+        self.edits.iter().filter(|edit| !edit.is_note)
+    }
 }
 
 impl Plan {

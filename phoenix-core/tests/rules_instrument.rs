@@ -383,6 +383,7 @@ fn an_overlay_sets_a_grade_before_frames_are_named_and_the_plan_lists_it() {
         author: "night astronomer".into(),
         reason: "clouds".into(),
         source: String::new(),
+        is_note: true,
     };
     overlays.add(Key::new("OBS.ID"), "1".into(), vec![grade]);
     let frames = vec![science("BAD", JANUARY, "1"), science("GOOD", JANUARY + 0.1, "2")];

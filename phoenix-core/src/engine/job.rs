@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use super::bind::product_ref;
+use super::overlaid::OverlaidReader;
 use super::{Engine, RunIo, is_interrupted, is_processed, processed, same_software, same_work, state};
 use crate::caveat::Caveat;
 use crate::frame::FrameRef;
@@ -208,10 +209,11 @@ impl Work<'_> {
                 .with_cancel(cancel.clone())
                 .with_observer(self.engine.observer.clone())
                 .with_budget(self.share.threads, self.share.memory_bytes);
+            let reader = OverlaidReader::new(self.io.reader, &provenance.overlays);
             let result = recipe.execute_dyn(
                 &InputSet::new(frames),
                 &self.job.params,
-                self.io.reader,
+                &reader,
                 sink.as_product_sink(),
                 &context,
             );

@@ -19,6 +19,7 @@ mod inputs;
 mod job;
 mod learn;
 mod memory;
+mod overlaid;
 mod plan;
 mod report;
 mod retry;

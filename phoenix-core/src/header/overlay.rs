@@ -21,6 +21,14 @@ pub struct Edit {
     /// The file that says so; empty if no file does.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub source: String,
+    /// Whether it is known beside the file, as a grade of the night log is: rules see it, recipes and products do not.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_note: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// A list of edits, applied in order before classification and kept in plan and provenance.
@@ -37,15 +45,38 @@ impl Overlay {
     pub fn apply(&self, header: &Header) -> Header {
         let mut edited = header.clone();
         for edit in &self.edits {
-            match &edit.value {
-                Some(value) => edited.set(edit.key.clone(), value.clone(), ""),
-                None => {
-                    edited.remove(edit.key.clone());
-                }
-            }
+            edit.apply(&mut edited);
         }
         edited
     }
+}
+
+impl Edit {
+    /// Edits a header.
+    pub fn apply(&self, header: &mut Header) {
+        match &self.value {
+            Some(value) => header.set(self.key.clone(), value.clone(), ""),
+            None => {
+                header.remove(self.key.clone());
+            }
+        }
+    }
+}
+
+/// Keywords that describe the file itself; an edit of them would contradict its data.
+const STRUCTURAL: [&str; 17] = [
+    "SIMPLE", "XTENSION", "BITPIX", "NAXIS", "EXTEND", "PCOUNT", "GCOUNT", "TFIELDS", "BSCALE", "BZERO", "BLANK",
+    "CHECKSUM", "DATASUM", "CONTINUE", "COMMENT", "HISTORY", "END",
+];
+
+fn check_key(key: Key) -> Result<Key, OverlayError> {
+    let stem = key.as_str().trim_end_matches(|c: char| c.is_ascii_digit());
+    if STRUCTURAL.contains(&stem) {
+        return Err(OverlayError {
+            reason: format!("key {key} describes the file itself and cannot be edited"),
+        });
+    }
+    Ok(key)
 }
 
 /// Which frames an overlay is for: all conditions must hold.
@@ -155,12 +186,13 @@ impl OverlayBook {
                 author: entry.author.clone(),
                 reason: entry.reason.clone(),
                 source: String::new(),
+                is_note: false,
             };
             let set = values(entry.set)?
                 .into_iter()
-                .map(|(key, value)| edit(key, Some(value)));
-            let removed = entry.remove.iter().map(|key| edit(Key::new(key), None));
-            let edits = set.chain(removed).collect();
+                .map(|(key, value)| Ok(edit(check_key(key)?, Some(value))));
+            let removed = entry.remove.iter().map(|key| Ok(edit(check_key(Key::new(key))?, None)));
+            let edits = set.chain(removed).collect::<Result<_, OverlayError>>()?;
             let aim = Aim {
                 frames: entry.frames,
                 since: time(entry.since)?,
@@ -314,6 +346,7 @@ mod tests {
             author: "operator".into(),
             reason: "typing error at the telescope".into(),
             source: String::new(),
+            is_note: false,
         };
         let overlay = Overlay {
             edits: vec![edit("OBJECT", None), edit("OBS.TARG.NAME", Some("HD 2"))],

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use super::harvest::{self, Made};
 use super::log::{self, Reasons};
 use super::process::{Call, Cause, Ended, run};
-use super::{EsorexError, EsorexSettings, Installation, InstalledRecipe, parameter, sof};
+use super::{EsorexError, EsorexSettings, Installation, InstalledRecipe, edited, parameter, sof};
 use crate::reader::{path_of, read_product};
 use crate::sink::job_folder;
 
@@ -26,6 +26,7 @@ const PRODUCTS: &str = "products";
 const LIST: &str = "products.json";
 const SOF: &str = "frames.sof";
 const LOG: &str = "esorex.log";
+const EDITED: &str = "edited";
 
 /// A recipe that `esorex` runs.
 ///
@@ -33,6 +34,7 @@ const LOG: &str = "esorex.log";
 /// * The recipe works in a private folder that is gone afterwards, whether it succeeded, failed or was stopped.
 /// * It is ended with its whole process group on cancellation, after the time limit, or when it takes more memory than
 ///   the job may; then the error is `Stopped`, `Program` or `Memory`.
+/// * A frame whose header is edited by an overlay is copied there with the header that the plan saw; the file stays as it is.
 /// * Products are handed on as the recipe wrote them, byte for byte: `PRO.REC1` stays ESO's, our record lies beside
 ///   them.
 /// * A recipe that crashes, hangs, writes nothing or writes nothing that its specification declares fails its job with
@@ -269,6 +271,7 @@ impl RecipeDyn for EsorexRecipe {
         let folder = self
             .folder(sink)
             .map_err(|error| self.system_error("its working folder cannot be made", &error))?;
+        let frames = edited::copies(frames, &ctx.record.overlays, &folder.path().join(EDITED))?;
         sof::write(&folder.path().join(SOF), folder.path(), &frames)
             .map_err(|error| self.system_error("its set of frames cannot be written", &error))?;
         let (ended, reasons) = self

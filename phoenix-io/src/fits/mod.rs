@@ -2,13 +2,14 @@
 //!
 //! Reading: `source`, `handles` and `map` give bytes, `unpack` opens `.gz` and `.Z`, `scan` finds the units, `card` parses
 //! headers, `witness` lets fitsrs look at every unit too, `decode` makes numbers, `image`, `table`, `ascii` and
-//! `compressed` are the data forms, `read` is the front door, `headers` takes a few keys of many files. Writing: `write` and what lies below it.
+//! `compressed` are the data forms, `read` is the front door, `headers` takes a few keys of many files, `edited` copies a file under another header. Writing: `write` and what lies below it.
 
 mod ascii;
 pub mod card;
 mod checksum;
 mod compressed;
 mod decode;
+mod edited;
 mod error;
 mod handles;
 mod hdu;
@@ -28,6 +29,7 @@ mod write;
 pub use card::{CardError, LongText, WantedKeys};
 pub use checksum::{SumState, UnitSums, WordSum};
 pub use decode::Target;
+pub use edited::copy_edited;
 pub use error::{FitsError, Place};
 pub use handles::{Handles, SharedFile};
 pub use hdu::{Hdu, HduKind};

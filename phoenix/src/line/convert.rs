@@ -283,9 +283,13 @@ fn input_headers(record: &Record) -> Result<Vec<InputHeader>, Fault> {
         })
         .collect();
     let header = |frame: &FrameRef| -> Result<InputHeader, Fault> {
+        let mut header = primary_header(frame)?;
+        for overlaid in record.overlays.iter().filter(|overlaid| overlaid.frame == frame.id) {
+            overlaid.apply(&mut header);
+        }
         Ok(InputHeader {
             id: frame.id.clone(),
-            header: primary_header(frame)?,
+            header,
         })
     };
     let went_in = record.raw.iter().filter(|frame| !left_out.contains(&frame.id));

@@ -46,6 +46,7 @@ fn add_grades(book: &mut OverlayBook, info: &NightInfo) {
             author: NIGHT_LOG.to_owned(),
             reason: format!("block {} in the night of {night}", block.ob_id),
             source: format!("info/{night}.json"),
+            is_note: true,
         };
         let mut edits = vec![edit(GRADE, block.grade.letter().to_string())];
         if !block.comments.is_empty() {
