@@ -280,6 +280,67 @@ fn two_deep_sets_of_one_size_are_delivered_side_by_side() {
     assert_eq!(marks.len(), 2, "{delivered:#?}");
 }
 
+/// Attempts and content of the images of single exposures, by job.
+fn images(document: &Value) -> BTreeMap<String, (u64, String)> {
+    let jobs = document["jobs"].as_array().expect("jobs").iter();
+    let image = jobs.filter(|job| job["task"] == "muse_exp_image").map(|job| {
+        let attempts = job["attempts"].as_u64().expect("a count");
+        let digest = job["products"][0]["digest"].to_string();
+        (job["job"].as_str().expect("a name").to_owned(), (attempts, digest))
+    });
+    image.collect()
+}
+
+#[test]
+fn another_run_takes_the_images_of_an_earlier_one_if_their_content_is_the_same() {
+    let good = Shot::of("SIM-DEEP", 1001);
+    let second = Shot {
+        block: 1002,
+        night: 3,
+        ..good.clone()
+    };
+    let stage = Stage::empty();
+    let mut shots = vec![good.at(0), good.at(1), second.at(0)];
+    lay_down(&shots, &stage.store());
+    let first = images(&deep(&stage, &["--json", "--out", "one"]).json_with(0));
+    assert_eq!(first.len(), 3);
+
+    // One exposure more, and one that has the same name and another content.
+    shots.push(second.at(1));
+    shots[1] = shots[1].seen(0.9, 0.9);
+    lay_down(&shots, &stage.store());
+    let more = ["--out", "two", "--history", "one/state.db"];
+    let told = deep(&stage, &[&["--explain"], &more[..]].concat());
+    assert!(
+        told.out.contains("3 images lie in ") && told.out.contains("taken if their content is the same"),
+        "{}",
+        told.out
+    );
+    let document = deep(&stage, &[&["--json"], &more[..]].concat()).json_with(0);
+    let next = images(&document);
+    assert_eq!(next.len(), 4);
+    let taken: BTreeSet<&String> = (next.iter())
+        .filter(|(_, (attempts, _))| *attempts == 0)
+        .map(|(job, _)| job)
+        .collect();
+    assert_eq!(taken.len(), 2, "{next:#?}");
+    for job in &taken {
+        assert_eq!(next[*job].1, first[*job].1);
+    }
+    let lent = &group(&document["deep"], "_dpc")["lent"];
+    assert_eq!(
+        (lent["jobs"].as_array().map(Vec::len), &lent["is_taken"]),
+        (Some(2), &Value::Bool(true))
+    );
+
+    // What a person wants done again is made anew, and gives the same bits.
+    let job = (*taken.first().expect("a job")).clone();
+    let end = stage.phoenix(&["redo", &job, "--out", "two"]);
+    assert_eq!(end.code, Some(0), "{}", end.err);
+    let again = images(&stage.phoenix(&["resume", "two", "--json"]).json_with(0));
+    assert_eq!(again[&job], (1, first[&job].1.clone()));
+}
+
 #[test]
 fn other_names_go_along_if_asked_for_and_what_a_person_rejected_stays_away() {
     let stage = Stage::empty();

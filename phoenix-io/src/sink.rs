@@ -6,6 +6,7 @@
 
 mod beside;
 mod encode;
+mod inherit;
 mod journal;
 mod keeper;
 mod scratch;
@@ -16,18 +17,20 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use phoenix_core::id::{JobId, Tag};
+use phoenix_core::id::{JobId, RecipeId, Tag};
 use phoenix_core::product::StoredProduct;
 use phoenix_core::provenance::Record;
 use phoenix_core::traits::{Committed, CubeLayout, JobSink, ProductSink, Scratch, SinkError, SinkFactory, SlabWriter};
 
 use crate::digest;
 use crate::fits::{FitsError, FitsWriter, WriteOptions};
+use inherit::Earlier;
 use scratch::FileScratch;
 use staging::{Staging, sync_folder};
 
 pub use beside::{Beside, provenance_name};
 pub(crate) use encode::stamp;
+pub use inherit::holds_products_of;
 pub use keeper::KeepEvery;
 
 /// The folder below a run's directory that holds the products of jobs.
@@ -84,6 +87,7 @@ pub fn write_product(path: impl AsRef<Path>, product: phoenix_core::product::Pro
 pub struct DirSinks {
     directory: PathBuf,
     every: KeepEvery,
+    earlier: Option<Earlier>,
 }
 
 impl DirSinks {
@@ -93,7 +97,19 @@ impl DirSinks {
         Self {
             directory: std::path::absolute(directory).unwrap_or_else(|_| directory.to_path_buf()),
             every: KeepEvery::default(),
+            earlier: None,
         }
+    }
+
+    /// Names an earlier run's directory, and the recipes whose products are taken from it where content, parameters and
+    /// software are the same.
+    #[must_use]
+    pub fn with_earlier(mut self, directory: impl AsRef<Path>, recipes: impl IntoIterator<Item = RecipeId>) -> Self {
+        self.earlier = Some(Earlier {
+            directory: directory.as_ref().to_path_buf(),
+            recipes: recipes.into_iter().collect(),
+        });
+        self
     }
 
     /// Sets how often what a long cube has finished is made safe.
@@ -171,6 +187,25 @@ impl SinkFactory for DirSinks {
         let folder = self.folder(&record.job);
         beside::committed(&folder, record, &self.directory)
             .map_err(|source| system(record.job.as_str(), &folder, source))
+    }
+
+    fn inherit(&self, record: &Record) -> Result<Option<Committed>, SinkError> {
+        let Some(earlier) = &self.earlier else { return Ok(None) };
+        let folder = self.folder(&record.job);
+        let work = self.directory.join(WORK);
+        let part = work.join(format!(".{}.part", job_folder(&record.job)));
+        let take = || -> io::Result<Option<Vec<Beside>>> {
+            remove_if_there(&part)?;
+            let copied = earlier.copy(record, &self.directory, &part)?;
+            if copied.is_some() {
+                remove_if_there(&folder)?;
+                fs::rename(&part, &folder)?;
+                sync_folder(&work)?;
+            }
+            Ok(copied)
+        };
+        let copied = take().map_err(|source| system(record.job.as_str(), &folder, source))?;
+        Ok(copied.map(|found| beside::receipts(found, &folder)))
     }
 }
 

@@ -203,6 +203,77 @@ fn what_a_killed_attempt_left_is_removed_when_the_job_is_opened() {
 }
 
 #[test]
+fn products_of_another_run_are_taken_only_if_content_parameters_and_software_are_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let (old, new) = (folder.path().join("old"), folder.path().join("new"));
+    let input = |digest: &str, location: &str| FrameRef {
+        digest: Some(digest.into()),
+        ..frame(location)
+    };
+    let of = |digest: &str, location: &str| Record {
+        raw: vec![input(digest, location)],
+        ..record()
+    };
+    let made = of("blake3:1", "/somewhere/a.fits");
+    let mut sink = DirSinks::new(&old).open(&"j".into()).unwrap();
+    sink.put(small_product("A", cube(1.0))).unwrap();
+    let first = sink.commit(&made).unwrap();
+
+    let sinks = DirSinks::new(&new).with_earlier(&old, ["r".into()]);
+    let wanted = Record {
+        caveats: Vec::new(),
+        ..of("blake3:1", "/elsewhere/a.fits")
+    };
+    let others = [
+        of("blake3:2", "/elsewhere/a.fits"),
+        Record {
+            params: serde_json::json!({"factor": 3.0}),
+            ..wanted.clone()
+        },
+        Record {
+            pipeline: "test/2".into(),
+            ..wanted.clone()
+        },
+        Record {
+            recipe: "other".into(),
+            ..wanted.clone()
+        },
+        Record {
+            job: "k".into(),
+            ..wanted.clone()
+        },
+        Record {
+            raw: vec![FrameRef {
+                digest: None,
+                ..input("", "/elsewhere/a.fits")
+            }],
+            ..wanted.clone()
+        },
+    ];
+    for other in others {
+        assert_eq!(sinks.inherit(&other).unwrap(), None, "{other:?}");
+    }
+    assert!(!new.exists());
+    let taken = sinks.inherit(&wanted).unwrap().expect("the same content");
+    assert_eq!((taken.products.len(), &taken.products[0].digest), (1, &first[0].digest));
+    assert_eq!(taken.caveats, made.caveats, "its reservations stay");
+    // It lies there as if it had been made there.
+    assert_eq!(sinks.committed(&wanted).unwrap(), Some(taken));
+    assert_eq!(
+        read_product(&first[0].location)
+            .unwrap()
+            .planes("DATA")
+            .map(|planes| planes.shape()),
+        Some([2, 3, 4])
+    );
+
+    // What was damaged since is not taken.
+    std::fs::write(&first[0].location, b"x").unwrap();
+    let third = DirSinks::new(folder.path().join("third")).with_earlier(&old, ["r".into()]);
+    assert_eq!(third.inherit(&wanted).unwrap(), None);
+}
+
+#[test]
 fn a_product_reads_back_as_it_was_put() {
     let folder = tempfile::tempdir().unwrap();
     let mut product = small_product(

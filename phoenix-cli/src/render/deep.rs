@@ -45,6 +45,15 @@ fn group_lines(report: &GroupReport, lines: &mut Vec<String>) {
         group.diameter_arcsec
     ));
     lines.push(format!("    {}", group.alignment));
+    if let Some(lent) = &report.lent {
+        let images = count(lent.jobs.len(), "image");
+        let place = lent.lender.display();
+        lines.push(if lent.is_taken {
+            format!("    {images} taken from {place}, made there of the same content")
+        } else {
+            format!("    {images} lie in {place} and are taken if their content is the same")
+        });
+    }
     match &report.update {
         DeepUpdate::Unchanged => lines.push("    made before from the same exposures: it stays".to_owned()),
         DeepUpdate::Restart { because } => lines.push(format!("    begun anew: {because}")),

@@ -62,12 +62,15 @@ impl Work<'_> {
     ///
     /// A panic anywhere below fails this job alone; unwinding drops the sink, which leaves nothing.
     pub(super) fn perform(&self) -> End {
-        let found = match self.io.jobs.get(&self.job.id) {
-            Ok(found) => found.unwrap_or_else(|| JobRecord::planned(self.job.id.clone())),
+        let known = match self.io.jobs.get(&self.job.id) {
+            Ok(known) => known,
             Err(error) => return End::Unrecorded(error),
         };
+        // A job that a person wants done again is known, and is not taken from elsewhere.
+        let is_new = known.is_none();
+        let found = known.unwrap_or_else(|| JobRecord::planned(self.job.id.clone()));
         let start = Instant::now();
-        match catch_unwind(AssertUnwindSafe(|| self.perform_unguarded(&found, start))) {
+        match catch_unwind(AssertUnwindSafe(|| self.perform_unguarded((&found, is_new), start))) {
             Ok(end) => end,
             Err(panic) => End::Failed {
                 record: state::fetched(&found),
@@ -79,7 +82,7 @@ impl Work<'_> {
         }
     }
 
-    fn perform_unguarded(&self, found: &JobRecord, start: Instant) -> End {
+    fn perform_unguarded(&self, (found, is_new): (&JobRecord, bool), start: Instant) -> End {
         if self.is_done(found) {
             return self.skip(found);
         }
@@ -88,7 +91,7 @@ impl Work<'_> {
             return End::Unrecorded(error);
         }
         let mut record = state::restarted(found);
-        match self.process(found, &mut record) {
+        match self.process((found, is_new), &mut record) {
             Ok(Made::Now(products, caveats, outcome)) => {
                 let record = processed(&record, products, caveats, start.elapsed().as_secs_f64());
                 match self.io.jobs.put(&record) {
@@ -161,7 +164,7 @@ impl Work<'_> {
             })
     }
 
-    fn process(&self, found: &JobRecord, job_record: &mut JobRecord) -> Result<Made, Fault> {
+    fn process(&self, (found, is_new): (&JobRecord, bool), job_record: &mut JobRecord) -> Result<Made, Fault> {
         let recipe = self
             .engine
             .instrument
@@ -184,6 +187,9 @@ impl Work<'_> {
             && let Some(committed) = self.io.sinks.committed(&provenance).map_err(RecipeError::from)?
         {
             return Ok(Made::Before(committed));
+        }
+        if is_new && let Some(inherited) = self.io.sinks.inherit(&provenance).map_err(RecipeError::from)? {
+            return Ok(Made::Before(inherited));
         }
         *job_record = JobRecord {
             pipeline: job_record.pipeline.take(),
@@ -237,7 +243,7 @@ impl Work<'_> {
 enum Made {
     /// The recipe made them, with these reservations.
     Now(Vec<StoredProduct>, Vec<Caveat>, Outcome),
-    /// An attempt committed them whose process died before it could record it.
+    /// An attempt committed them whose process died before it could record it, or another run made them.
     Before(Committed),
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use super::SelectError;
 use crate::deep::{DeepGroups, DeepParams, DeepRequest};
 use crate::frame::ClassifiedFrame;
+use crate::id::RecipeId;
 
 /// Groups exposures across blocks, nights and runs, and tells every reason. Pure: headers in, groups out.
 ///
@@ -21,4 +22,9 @@ pub trait DeepSelector: fmt::Debug + Send + Sync {
 
     /// Returns the parameters of tasks that such a stack needs beside the recipes' defaults.
     fn params(&self, request: &DeepRequest) -> DeepParams;
+
+    /// Returns the recipes of single exposures whose products an earlier run may lend, if it made them of the same content.
+    fn lent(&self) -> Vec<RecipeId> {
+        Vec::new()
+    }
 }

@@ -379,4 +379,14 @@ pub trait SinkFactory: fmt::Debug + Send + Sync {
     /// # Errors
     /// If the system refuses.
     fn committed(&self, record: &Record) -> Result<Option<Committed>, SinkError>;
+
+    /// Takes over what another run made of the same content, in the same way, by the same software.
+    ///
+    /// It is asked for a job that was never begun; a sink that knows of no other run has nothing.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    fn inherit(&self, _record: &Record) -> Result<Option<Committed>, SinkError> {
+        Ok(None)
+    }
 }

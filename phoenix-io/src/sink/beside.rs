@@ -76,37 +76,49 @@ pub(super) fn write(folder: &Path, beside: &Beside) -> io::Result<()> {
 /// Returns the products in a job's folder if all of them are intact and were made as `record` says.
 pub(super) fn committed(folder: &Path, record: &Record, directory: &Path) -> io::Result<Option<Committed>> {
     let expected = relocatable(record, Some(directory));
-    let mut found: Vec<Beside> = Vec::new();
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+    let found = match read_all(folder) {
+        Ok(found) => found,
+        // A record that is none belongs to nothing that was committed.
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData) => return Ok(None),
         Err(error) => return Err(error),
     };
-    for entry in entries {
-        let path = entry?.path();
-        if !path.to_string_lossy().ends_with(SUFFIX) {
-            continue;
-        }
-        let Ok(beside) = serde_json::from_slice::<Beside>(&fs::read(&path)?) else {
-            return Ok(None);
-        };
+    let is_made_alike = |beside: &Beside| {
         let made_alike = Record {
             caveats: expected.caveats.clone(),
             ..beside.provenance.clone()
         };
-        if made_alike != expected || !is_intact(folder, &beside) {
-            return Ok(None);
-        }
-        found.push(beside);
+        made_alike == expected && is_intact(folder, beside)
+    };
+    if !found.iter().all(is_made_alike) {
+        return Ok(None);
     }
-    found.sort_by_key(|beside| beside.place);
-    let caveats = found.first().map(|beside| beside.provenance.caveats.clone());
-    Ok(caveats.map(|caveats| Committed {
-        products: found.into_iter().map(|beside| beside.stored_in(folder)).collect(),
-        caveats,
-    }))
+    Ok((!found.is_empty()).then(|| receipts(found, folder)))
 }
 
-fn is_intact(folder: &Path, beside: &Beside) -> bool {
+/// Tells of products that are in their place.
+pub(super) fn receipts(found: Vec<Beside>, folder: &Path) -> Committed {
+    let caveats = found.first().map(|beside| beside.provenance.caveats.clone());
+    Committed {
+        products: found.into_iter().map(|beside| beside.stored_in(folder)).collect(),
+        caveats: caveats.unwrap_or_default(),
+    }
+}
+
+/// Reads the records of all products in a job's folder, in the order in which these were put.
+pub(super) fn read_all(folder: &Path) -> io::Result<Vec<Beside>> {
+    let mut found: Vec<Beside> = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.to_string_lossy().ends_with(SUFFIX) {
+            let beside = serde_json::from_slice(&fs::read(&path)?);
+            found.push(beside.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?);
+        }
+    }
+    found.sort_by_key(|beside| beside.place);
+    Ok(found)
+}
+
+/// Tells whether a product is what its record says.
+pub(super) fn is_intact(folder: &Path, beside: &Beside) -> bool {
     digest::content_of_file(folder.join(&beside.product)).is_ok_and(|digest| digest == beside.digest)
 }

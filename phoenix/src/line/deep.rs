@@ -1,6 +1,7 @@
 //! Stacks across blocks, nights and runs: how exposures were put together, what was measured, what a new exposure changes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use phoenix_core::dataset::LeftOut;
 use phoenix_core::deep::{DeepGroup, DeepGroups, DeepRequest};
@@ -67,6 +68,21 @@ pub struct GroupReport {
     pub update: DeepUpdate,
     /// What was measured; empty before it was.
     pub measured: Vec<MeasuredExposure>,
+    /// White images that an earlier run lends instead of their being made anew.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lent: Option<LentImages>,
+}
+
+/// Images of single exposures that an earlier run made of the same content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct LentImages {
+    /// The folder of the earlier run.
+    pub lender: PathBuf,
+    /// Jobs whose products lie there.
+    pub jobs: Vec<JobId>,
+    /// Whether they were taken; before, names, sizes and parameters agree, and content is still to be compared.
+    pub is_taken: bool,
 }
 
 /// How exposures were put together.
@@ -140,10 +156,12 @@ impl DeepReport {
                 }
                 _ => Vec::new(),
             };
+            let lent = lent(settings, plan, &group, state.as_ref())?;
             groups.push(GroupReport {
                 group,
                 update,
                 measured,
+                lent,
             });
         }
         Ok(Self {
@@ -153,6 +171,48 @@ impl DeepReport {
             left_out: kept.groups.left_out,
         })
     }
+}
+
+/// Returns the folder of the earlier run that may lend images, where the settings name one.
+pub(super) fn lender(settings: &Settings) -> Option<&Path> {
+    settings.deep.as_ref()?;
+    settings.judgement.history.as_deref()?.parent()
+}
+
+/// Tells which images of a group an earlier run lends, or has lent.
+fn lent(
+    settings: &Settings,
+    plan: &Plan,
+    group: &DeepGroup,
+    state: Option<&SqliteState>,
+) -> Result<Option<LentImages>, LineError> {
+    let Some(lender) = lender(settings) else {
+        return Ok(None);
+    };
+    let exposures: BTreeSet<&FrameId> = group.exposures.iter().map(|exposure| &exposure.frame).collect();
+    let of_group = |job: &&PlannedJob| {
+        job.dataset != group.dataset && main_frames(job).count() == 1 && main_frames(job).all(|f| exposures.contains(f))
+    };
+    let (mut may_be, mut taken) = (Vec::new(), Vec::new());
+    for job in plan.jobs.iter().filter(of_group) {
+        match state.map(|state| state.get(&job.id)).transpose()?.flatten() {
+            // What was never begun here and is there was lent.
+            Some(record) if record.stage >= Stage::Processed && record.attempts == 0 => taken.push(job.id.clone()),
+            Some(_) => {}
+            None if phoenix_io::sink::holds_products_of(lender, job) => may_be.push(job.id.clone()),
+            None => {}
+        }
+    }
+    let (jobs, is_taken) = if taken.is_empty() {
+        (may_be, false)
+    } else {
+        (taken, true)
+    };
+    Ok((!jobs.is_empty()).then(|| LentImages {
+        lender: lender.to_path_buf(),
+        jobs,
+        is_taken,
+    }))
 }
 
 /// What a run folder keeps of the grouping.
@@ -280,7 +340,7 @@ pub(super) fn rejected(settings: &Settings, frames: &[Frame]) -> Result<Vec<Left
 }
 
 /// Returns the frames that a job works on, without its calibrations.
-fn main_frames(job: &PlannedJob) -> impl Iterator<Item = &FrameId> {
+pub(super) fn main_frames(job: &PlannedJob) -> impl Iterator<Item = &FrameId> {
     let calibrates = |frame: &FrameRef| job.slots.iter().any(|slot| slot.tag == frame.tag);
     job.inputs.iter().filter_map(move |input| match input {
         InputSource::Frame { frame } if !calibrates(frame) => Some(&frame.id),

@@ -46,7 +46,7 @@ pub use compare::{Comparison, Difference, compare};
 pub use config::{Nights, Settings, Step};
 pub use convert::{Conversion, ConvertSource, convert_product, sdp_file};
 pub use costs::{RecipeCost, Taken};
-pub use deep::{DeepReport, DeepUpdate, GroupReport, MeasuredExposure};
+pub use deep::{DeepReport, DeepUpdate, GroupReport, LentImages, MeasuredExposure};
 pub use error::LineError;
 pub use folder::RunFolder;
 pub use plan::{Planned, explain, plan};

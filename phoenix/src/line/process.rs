@@ -25,7 +25,11 @@ impl Line {
             state: &self.state,
             is_partial: !self.chosen_all(),
         };
-        let sinks = DirSinks::new(self.folder.root());
+        let mut sinks = DirSinks::new(self.folder.root());
+        if let Some(lender) = super::deep::lender(&self.settings) {
+            let recipes = self.instrument.deep().map(|selector| selector.lent());
+            sinks = sinks.with_earlier(lender, recipes.unwrap_or_default());
+        }
         let io = RunIo {
             reader: &FitsReader::new(),
             sinks: &sinks,

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use phoenix_core::dataset::{LeftOut, Severity};
 use phoenix_core::deep::{Apart, DeepExposure, DeepGroup, DeepGroups, DeepKind, DeepParams, DeepRequest, Mosaic};
 use phoenix_core::frame::{Category, ClassifiedFrame};
-use phoenix_core::id::FrameId;
+use phoenix_core::id::{FrameId, RecipeId};
 use phoenix_core::traits::{DeepSelector, SelectError};
 
 use super::cluster::{self, Limits};
 use super::facts::{Facts, Setup};
 use super::footprint::mosaic;
+use super::image::IMAGE;
 use super::sky::{centre_deg, distance_arcsec};
 use crate::kinds::TableState;
 use crate::{COMBINE, select};
@@ -52,6 +53,10 @@ impl DeepSelector for MuseDeep {
         let weight = if request.is_measured { "quality" } else { "fwhm" };
         let params = BTreeMap::from([("weight".to_owned(), weight.into())]);
         DeepParams::from([(COMBINE.into(), params)])
+    }
+
+    fn lent(&self) -> Vec<RecipeId> {
+        vec![IMAGE.into()]
     }
 }
 
