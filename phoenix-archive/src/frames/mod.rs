@@ -83,6 +83,8 @@ pub struct FrameQuery {
     pub instrument: Option<InstrumentId>,
     /// How many headers are read at once.
     pub parallel: usize,
+    /// Whether masters and statics below `calib/` are listed too.
+    pub takes_calib: bool,
 }
 
 impl FrameQuery {
@@ -92,6 +94,7 @@ impl FrameQuery {
             span,
             instrument: None,
             parallel: 16,
+            takes_calib: true,
         }
     }
 
@@ -99,6 +102,13 @@ impl FrameQuery {
     #[must_use]
     pub fn with_instrument(mut self, instrument: InstrumentId) -> Self {
         self.instrument = Some(instrument);
+        self
+    }
+
+    /// Asks for the frames of the nights alone.
+    #[must_use]
+    pub fn without_calib(mut self) -> Self {
+        self.takes_calib = false;
         self
     }
 }
@@ -339,9 +349,11 @@ async fn candidates(store: &Store, query: &FrameQuery) -> Result<(Vec<Candidate>
                 let objects = store.list(&folder).await?;
                 keep(folder, Place::Night, objects);
             }
-            let folder = layout.calib(instrument);
-            let objects = store.list(&folder).await?;
-            keep(folder, Place::Calib, objects);
+            if query.takes_calib {
+                let folder = layout.calib(instrument);
+                let objects = store.list(&folder).await?;
+                keep(folder, Place::Calib, objects);
+            }
         }
     } else {
         keep(String::new(), Place::Flat, top);

@@ -9,7 +9,7 @@ use super::associator::RuleAssociator;
 use super::error::BuildError;
 use super::policy::Policy;
 use super::selector::RuleSelector;
-use crate::association::{CalibPool, SlotExplained};
+use crate::association::{CalibPool, MatchLevel, SlotExplained};
 use crate::dataset::Dataset;
 use crate::header::Header;
 use crate::id::{InstrumentId, RecipeId, Tag, TaskId};
@@ -265,6 +265,10 @@ impl Instrument for RuleInstrument {
     fn explain(&self, dataset: &Dataset, pool: &CalibPool<'_>) -> Option<Result<Vec<SlotExplained>, AssociateError>> {
         // Another associator has reasons of its own, which these would not be.
         self.associator.is_none().then(|| self.rules.explain(dataset, pool))
+    }
+
+    fn reach_days(&self, tag: &Tag, level: Option<MatchLevel>) -> Option<f64> {
+        self.policy.validity().calibrations.get(tag)?.reach_days(level)
     }
 
     fn scorer(&self, tag: &Tag) -> Option<&dyn QcScorer> {

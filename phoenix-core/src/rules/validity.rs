@@ -263,6 +263,16 @@ impl CalibrationPlan {
             })
     }
 
+    /// Returns how far in days the windows of better levels than `level` reach, or all of them; `None` if there is none.
+    pub fn reach_days(&self, level: Option<MatchLevel>) -> Option<f64> {
+        let better = self
+            .windows
+            .iter()
+            .filter(|window| level.is_none_or(|level| window.level < level));
+        let reach_ms = better.map(|window| window.before_ms.max(window.after_ms)).max()?;
+        Some(reach_ms as f64 / 86_400_000.0)
+    }
+
     /// Returns the span of calibration times that any window reaches; `None` if there is no limit.
     pub fn reach(&self, dataset: Moment) -> Option<(Moment, Moment)> {
         let before = self.windows.iter().map(|window| window.before_ms).max()?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{AssociateError, Associator, DatasetSelector, DeepSelector, Ingestor, QcScorer, RecipeDyn, RecipeSpec};
-use crate::association::{CalibPool, SlotExplained};
+use crate::association::{CalibPool, MatchLevel, SlotExplained};
 use crate::dataset::Dataset;
 use crate::header::Header;
 use crate::id::{InstrumentId, Tag, TaskId};
@@ -187,6 +187,12 @@ pub trait Instrument: fmt::Debug + Send + Sync + 'static {
     ///
     /// `None` if the backend keeps no such account.
     fn explain(&self, _dataset: &Dataset, _pool: &CalibPool<'_>) -> Option<Result<Vec<SlotExplained>, AssociateError>> {
+        None
+    }
+    /// Returns how far from a dataset, in days, a calibration of a kind may lie to fit better than `level`, or to fit at all.
+    ///
+    /// `None` if no such window is known: the kind is valid from its time on, or nothing can be better.
+    fn reach_days(&self, _tag: &Tag, _level: Option<MatchLevel>) -> Option<f64> {
         None
     }
     /// Returns what puts exposures together across blocks; `None` if the backend makes no such products.

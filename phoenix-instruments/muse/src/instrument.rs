@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use phoenix_core::association::{CalibPool, SlotExplained};
+use phoenix_core::association::{CalibPool, MatchLevel, SlotExplained};
 use phoenix_core::dataset::Dataset;
 use phoenix_core::header::Header;
 use phoenix_core::id::{InstrumentId, Tag, TaskId};
@@ -148,6 +148,10 @@ impl Instrument for Muse {
     fn explain(&self, dataset: &Dataset, pool: &CalibPool<'_>) -> Option<Result<Vec<SlotExplained>, AssociateError>> {
         // The smart association keeps no account of its choices.
         self.is_ruled.then(|| self.rules.explain(dataset, pool)).flatten()
+    }
+
+    fn reach_days(&self, tag: &Tag, level: Option<MatchLevel>) -> Option<f64> {
+        self.rules.reach_days(tag, level)
     }
 
     fn rewritten(&self, texts: &InstrumentTexts) -> Result<Arc<dyn Instrument>, RewriteError> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-use phoenix_core::association::{CalibPool, SlotExplained};
+use phoenix_core::association::{CalibPool, MatchLevel, SlotExplained};
 use phoenix_core::dataset::Dataset;
 use phoenix_core::header::Header;
 use phoenix_core::id::{InstrumentId, Tag, TaskId};
@@ -157,6 +157,10 @@ impl Instrument for Backed {
 
     fn explain(&self, dataset: &Dataset, pool: &CalibPool<'_>) -> Option<Result<Vec<SlotExplained>, AssociateError>> {
         self.inner.explain(dataset, pool)
+    }
+
+    fn reach_days(&self, tag: &Tag, level: Option<MatchLevel>) -> Option<f64> {
+        self.inner.reach_days(tag, level)
     }
 
     fn deep(&self) -> Option<&dyn DeepSelector> {

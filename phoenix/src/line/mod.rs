@@ -2,7 +2,7 @@
 //!
 //! `config` says what is asked for, `folder` where it lies, `run` is the `Line` itself; `plan`, `fetch`, `process`,
 //! `quality`, `review`, `convert`, `ingest` are the steps; `edits` changes headers before frames are named, `mode` says
-//! which frames a kind of batch works with, `batch` selects by what is no date, `deep` tells of stacks across blocks, `ab` brings in association blocks,
+//! which frames a kind of batch works with, `neighbours` borrows raw calibrations of other nights, `batch` selects by what is no date, `deep` tells of stacks across blocks, `ab` brings in association blocks,
 //! `judge` sets masters beside stored scores, `past` is what limits are formed from, `costs` what recipes took; `redo`
 //! forgets results, `compare` sets two runs side by side; `report` and `summary` tell how it stands; `fault` keeps
 //! the failure of one job from the others; `resume` is what makes a second start safe; `campaign` works many nights.
@@ -27,6 +27,7 @@ mod folder;
 mod ingest;
 mod judge;
 mod mode;
+mod neighbours;
 mod past;
 mod plan;
 mod process;

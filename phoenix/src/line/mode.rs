@@ -26,6 +26,11 @@ impl Naming<'_> {
         Some(ClassifiedFrame { frame, tag, category })
     }
 
+    /// Tells whether a frame is a raw calibration.
+    pub(super) fn is_raw_calibration(&self, frame: &Frame) -> bool {
+        matches!(self.kind(frame), Some((_, Category::RawCalib)))
+    }
+
     /// Returns kind and category alone; a header that nobody edits is not copied.
     fn kind(&self, frame: &Frame) -> Option<(Tag, Category)> {
         if self.edits.is_empty() {
@@ -95,7 +100,7 @@ fn refusal(mode: Mode, tag: &Tag, category: Category, made: &BTreeSet<Tag>) -> O
 }
 
 /// The kinds of product that some task of the instrument makes; statics are not among them.
-fn made_here(instrument: &dyn Instrument) -> BTreeSet<Tag> {
+pub(super) fn made_here(instrument: &dyn Instrument) -> BTreeSet<Tag> {
     let tasks: BTreeSet<_> = instrument.tasks().into_iter().chain(instrument.outlined()).collect();
     let specs = tasks.iter().filter_map(|task| {
         let native = instrument.recipe(task).map(RecipeDyn::spec_dyn);

@@ -70,7 +70,8 @@ pub fn plan(registry: &Registry, settings: &Settings, controls: &Controls) -> Re
         None => None,
     };
     let copies = if fetched.is_empty() { Vec::new() } else { frames.clone() };
-    let mut plan = engine.plan(frames, &request(settings), &settings.label())?;
+    let request = request(settings, offered.reaches_out);
+    let mut plan = engine.plan(frames, &request, &settings.label())?;
     let mut merged = ab::Merged {
         changes: Vec::new(),
         texts: BTreeMap::new(),
@@ -80,7 +81,7 @@ pub fn plan(registry: &Registry, settings: &Settings, controls: &Controls) -> Re
         let today = ab::Today {
             engine: &offered.engine,
             frames: copies,
-            request: &request(settings),
+            request: &request,
             idle: offered.left_out.iter().map(|left| left.frame.clone()).collect(),
             source: settings.source_of_jobs(),
         };
@@ -118,18 +119,21 @@ pub fn explain(
     let instrument = instrument(registry, settings)?;
     let store = open_store(&settings.archive)?;
     let offered = candidates(&store, &instrument, settings, controls)?;
-    let explained = offered.engine.explain(offered.frames, &request(settings), job)?;
+    let explained = offered
+        .engine
+        .explain(offered.frames, &request(settings, offered.reaches_out), job)?;
     explained.ok_or_else(|| LineError::UnknownJob { job: job.to_string() })
 }
 
-fn request(settings: &Settings) -> Selection {
+/// Returns the request for the plan; with calibrations of other nights among the frames it is not bound to one.
+pub(super) fn request(settings: &Settings, reaches_out: bool) -> Selection {
     let mut request = Selection::new();
     if let Some(deep) = &settings.deep {
         request = request.with_deep(deep.clone());
     }
     match settings.nights.single() {
-        Some(night) => request.with_night(night),
-        None => request,
+        Some(night) if !reaches_out => request.with_night(night),
+        _ => request,
     }
 }
 
@@ -143,6 +147,8 @@ struct Offered {
     blocks: Vec<NightInfo>,
     /// An engine that knows the header edits.
     engine: Engine,
+    /// Whether raw calibrations of neighbouring nights are among the frames.
+    reaches_out: bool,
 }
 
 /// Returns the frames that the plan is made of, and those that were left out before.
@@ -170,8 +176,18 @@ fn candidates(
     }
     let rejected = super::deep::rejected(settings, &frames)?;
     frames.retain(|frame| rejected.iter().all(|left| left.frame != frame.id));
+    let near = super::neighbours::Neighbours {
+        store,
+        naming: &named,
+        settings,
+        controls,
+    };
+    let borrowed = near.needed(instrument, &frames)?;
+    let reaches_out = !borrowed.is_empty();
+    frames.extend(borrowed);
     Ok(Offered {
         frames,
+        reaches_out,
         left_out: [listing.left_out, unused, rejected.clone()].concat(),
         rejected,
         blocks,
@@ -297,6 +313,25 @@ fn open(location: &str, options: &StoreOptions) -> Result<Store, LineError> {
         location: location.to_owned(),
         source,
     })
+}
+
+/// Lists the frames of other nights than those that were asked for; a night without frames is none.
+pub(super) fn list_nights(
+    store: &Store,
+    settings: &Settings,
+    (first, last): (Night, Night),
+    controls: &Controls,
+) -> Result<Vec<Frame>, LineError> {
+    let query = FrameQuery::new(Span::nights(first, last))
+        .with_instrument(settings.instrument.clone())
+        .without_calib();
+    let listing = phoenix_archive::wait_unless_stopped(list_frames(store, &decode, &query), &controls.cancel)?
+        .ok_or(LineError::Stopped)?
+        .map_err(|source| LineError::Store {
+            location: settings.archive.clone(),
+            source,
+        })?;
+    Ok(listing.frames)
 }
 
 /// Decodes the primary header from the first bytes of a file, packed by gzip or `compress` or not.
