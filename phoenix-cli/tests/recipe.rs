@@ -83,10 +83,10 @@ fn a_product_never_overwrites_an_input() {
 fn a_budget_below_the_floor_is_refused_with_the_floor_and_a_budget_at_the_floor_is_enough() {
     let stage = Stage::with_night();
     let tables = stage.tables(COMBINED_OBS_ID);
-    let lines: String = (tables.iter().take(2))
-        .map(|table| format!("{} PIXTABLE_REDUCED\n", table.display()))
+    let lines: Vec<String> = (tables.iter().take(2))
+        .map(|table| format!("{} PIXTABLE_REDUCED", table.display()))
         .collect();
-    std::fs::write(stage.path().join("set.sof"), lines).expect("written");
+    std::fs::write(stage.path().join("set.sof"), lines.join("\n")).expect("written");
     let with = |memory: &str| {
         let words = [
             "recipe",

@@ -198,9 +198,8 @@ fn lent(
         match state.map(|state| state.get(&job.id)).transpose()?.flatten() {
             // What was never begun here and is there was lent.
             Some(record) if record.stage >= Stage::Processed && record.attempts == 0 => taken.push(job.id.clone()),
-            Some(_) => {}
             None if phoenix_io::sink::holds_products_of(lender, job) => may_be.push(job.id.clone()),
-            None => {}
+            Some(_) | None => {}
         }
     }
     let (jobs, is_taken) = if taken.is_empty() {

@@ -4,7 +4,7 @@ use phoenix_core::engine::{JobOutcome, RunIo};
 use phoenix_core::id::JobId;
 use phoenix_core::observe::Event;
 use phoenix_core::plan::Plan;
-use phoenix_core::traits::{JobRecord, JobStore, StateError};
+use phoenix_core::traits::{DeepSelector, JobRecord, JobStore, StateError};
 use phoenix_io::{DirSinks, FitsReader, SqliteState, ThreadExecutor};
 
 use super::{Line, LineError};
@@ -27,7 +27,7 @@ impl Line {
         };
         let mut sinks = DirSinks::new(self.folder.root());
         if let Some(lender) = super::deep::lender(&self.settings) {
-            let recipes = self.instrument.deep().map(|selector| selector.lent());
+            let recipes = self.instrument.deep().map(DeepSelector::lent);
             sinks = sinks.with_earlier(lender, recipes.unwrap_or_default());
         }
         let io = RunIo {

@@ -72,12 +72,9 @@ pub(super) fn convert(input: &ConvertInput<'_>, faults: &mut Faults) -> Converte
 fn images<'a>(input: &ConvertInput<'a>, cube: &str, faults: &mut Faults) -> Vec<Image<'a>> {
     let mut images: Vec<Image<'a>> = Vec::new();
     for (spec, product) in companions(input, faults) {
-        let family = match Family::of(&spec.category) {
-            Some(family @ (Family::WhiteLight | Family::ExposureMap)) => family,
-            _ => {
-                faults.add(format!("there is no conversion of {} beside a cube", spec.category));
-                continue;
-            }
+        let Some(family @ (Family::WhiteLight | Family::ExposureMap)) = Family::of(&spec.category) else {
+            faults.add(format!("there is no conversion of {} beside a cube", spec.category));
+            continue;
         };
         if images.iter().all(|image| image.family != family) {
             images.push(Image {
