@@ -5,7 +5,7 @@
 
 use multiversion::multiversion;
 
-use super::column::{clip, median};
+use super::column::{NORMAL, clip, median};
 use super::network::sort_lanes;
 use super::options::{Clip, CombineOptions, Estimator, Spread, VarianceOf};
 
@@ -234,7 +234,14 @@ impl<'a> Worker<'a> {
         if is_sorted {
             self.sort(windows, at);
         }
-        for lane in (0..LANES).filter(|&lane| doubtful[lane]) {
+        let whole = if is_sorted {
+            let n = sums.count.iter().copied().max().unwrap_or(0) as usize;
+            let rows = self.rows.get(..n).unwrap_or_default();
+            lose_nothing(rows, sums, spread, options)
+        } else {
+            [false; LANES]
+        };
+        for lane in (0..LANES).filter(|&lane| doubtful[lane] && !whole[lane]) {
             self.sort_one(windows, at, lane, is_sorted, sums.count[lane]);
             let kept = clip(&self.column, (sums.mean[lane], spread[lane]), options);
             value[lane] = kept.mean;
@@ -397,6 +404,61 @@ fn count_clipped(windows: &Windows<'_>, at: usize, sums: &Sums, rejected: &mut [
         }
         *rejected += u64::from(clipped);
     }
+}
+
+/// Tells which sorted lanes have as many values as there are rows and lose none of them in the first round; where the
+/// width is the median deviation, theirs is written to `spread`.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn lose_nothing(rows: &[Lanes<f32>], sums: &Sums, spread: &mut Lanes<f64>, options: &Clip) -> Lanes<bool> {
+    let mut whole = [false; LANES];
+    let n = rows.len();
+    let (Some(lowest), Some(highest)) = (rows.first(), rows.last()) else {
+        return whole;
+    };
+    let (lower, upper) = (&rows[(n - 1) / 2], &rows[n / 2]);
+    let mut centre = [0.0; LANES];
+    for l in 0..LANES {
+        centre[l] = f64::midpoint(lower[l].into(), upper[l].into());
+    }
+    let mut width = *spread;
+    if options.spread == Spread::MedianDeviation {
+        let above = nearest(rows, n / 2 + 1, &centre);
+        let below = if n.is_multiple_of(2) {
+            nearest(rows, n / 2, &centre)
+        } else {
+            above
+        };
+        for l in 0..LANES {
+            width[l] = NORMAL * f64::midpoint(below[l], above[l]);
+        }
+    }
+    let [below, above] = options.limits;
+    for l in 0..LANES {
+        let is_inside =
+            f64::from(lowest[l]) > centre[l] - below * width[l] && f64::from(highest[l]) < centre[l] + above * width[l];
+        whole[l] = sums.count[l] as usize == n && (is_inside || options.rounds == 0);
+        spread[l] = if whole[l] { width[l] } else { spread[l] };
+    }
+    whole
+}
+
+/// Deviation of the `m`-th nearest value to the centre, in sorted lanes: the nearest values are neighbours, and the
+/// farthest of neighbours is the first or the last.
+#[allow(clippy::inline_always, reason = "it must be compiled for the vectors of its caller")]
+#[inline(always)]
+fn nearest(rows: &[Lanes<f32>], m: usize, centre: &Lanes<f64>) -> Lanes<f64> {
+    let mut best = [f64::INFINITY; LANES];
+    for (first, last) in rows.iter().zip(rows.iter().skip(m - 1)) {
+        for l in 0..LANES {
+            let (a, b) = (
+                (f64::from(first[l]) - centre[l]).abs(),
+                (f64::from(last[l]) - centre[l]).abs(),
+            );
+            let farthest = if a > b { a } else { b };
+            best[l] = if farthest < best[l] { farthest } else { best[l] };
+        }
+    }
+    best
 }
 
 /// Rounds values, and turns sums of variances or deviations into the variance of the result.

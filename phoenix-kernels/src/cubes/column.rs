@@ -6,7 +6,7 @@ use super::options::{Clip, Spread};
 
 /// Turns a median absolute deviation into the standard deviation of a normal distribution.
 /// Source: 1 / 0.6745, Hoaglin, Mosteller & Tukey 1983, chapter 12; rounded as mpdaf 3.6 has it.
-const NORMAL: f64 = 1.4826;
+pub(super) const NORMAL: f64 = 1.4826;
 
 /// What clipping leaves.
 #[derive(Debug, Clone, PartialEq)]
