@@ -146,6 +146,40 @@ fn calibrations_of_neighbouring_nights_are_taken_as_far_as_the_windows_reach_and
 }
 
 #[test]
+fn each_night_of_a_campaign_borrows_what_it_lacks() {
+    let stage = night(("", "", ""), "kind = \"batch\"\nfrozen = true\n");
+    shift(&stage, &frames(&stage, "BIAS"), 1.0);
+    let words = [
+        "run",
+        "--project",
+        "project.toml",
+        "--from",
+        NIGHT,
+        "--to",
+        "2016-05-02",
+        "--json",
+    ];
+    let document = stage.phoenix(&[&words[..], &["--out", "batch"]].concat()).json_with(0);
+    let nights = document["nights"].as_array().expect("nights");
+    assert!(nights.iter().all(|night| night["end"] == "done"), "{document:#}");
+    let status = stage
+        .phoenix(&["status", &format!("batch/nights/{NIGHT}"), "--json"])
+        .json_with(0);
+    let bias = stage::job(&status, ":uves_cal_mbias_blue");
+    assert!(
+        bias["job"]
+            .as_str()
+            .is_some_and(|job| job.starts_with("UVES.2016-05-0")),
+        "{bias:#}"
+    );
+    assert_eq!(
+        (&bias["stage"], &bias["halt"]),
+        (&Value::from("ingested"), &Value::Null),
+        "{bias:#}"
+    );
+}
+
+#[test]
 fn a_recipe_of_eso_reads_the_header_that_the_plan_saw_and_the_file_stays_as_it_is() {
     let deed = "cp \"$(head -n 1 \"$SOF\" | cut -d' ' -f1)\" \"$HERE/seen.fits\"";
     let stage = night(
