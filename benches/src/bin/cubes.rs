@@ -1,7 +1,8 @@
 //! Combines the same cubes by `muse_cube_combine` and by mpdaf's `CubeList` in turn and prints the ratios.
 //!
 //! Each is a process of its own that reads the files, combines, and writes the result; the time in which Python imports
-//! mpdaf is taken off. Needs Python with mpdaf. Options: `--quick` (small case only), `--runs N` (default 3).
+//! mpdaf is taken off. Needs Python with mpdaf. Options: `--quick` (small case only), `--cubes N` (one case), `--runs N`
+//! (default 3).
 
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 
@@ -48,18 +49,22 @@ fn main() -> Done<()> {
     {
         return combine(threads.parse()?, method, Path::new(out), files);
     }
-    let n_runs = match options.iter().position(|option| option == "--runs") {
-        Some(place) => options.get(place + 1).ok_or("--runs needs a number")?.parse()?,
-        None => 3,
+    let number = |name: &str| -> Done<Option<usize>> {
+        let Some(place) = options.iter().position(|option| option == name) else {
+            return Ok(None);
+        };
+        let text = options.get(place + 1).ok_or_else(|| format!("{name} needs a number"))?;
+        Ok(Some(text.parse()?))
     };
-    let sizes: &[usize] = if options.iter().any(|option| option == "--quick") {
-        &[10]
-    } else {
-        &[10, 40, 100]
+    let n_runs = number("--runs")?.unwrap_or(3);
+    let sizes = match number("--cubes")? {
+        Some(n_cubes) => vec![n_cubes],
+        None if options.iter().any(|option| option == "--quick") => vec![10],
+        None => vec![3, 10, 40, 100],
     };
     let python = peers::python(&["numpy", "mpdaf"]).ok_or("python with mpdaf is not there")?;
     let mut lines = Vec::new();
-    for &n_cubes in sizes {
+    for n_cubes in sizes {
         let folder = tempfile::tempdir()?;
         let files = make_cubes(folder.path(), n_cubes)?;
         for (method, out) in [("5", "sigma"), ("3", "sigma"), ("3", "mad"), ("median", "sigma")] {
