@@ -4,7 +4,9 @@ mod encode;
 mod intervals;
 mod kept;
 mod layout;
+mod pieces;
 mod rows;
+mod running;
 mod spec;
 mod writer;
 

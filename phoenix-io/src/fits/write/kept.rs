@@ -8,6 +8,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::layout::Body;
+use super::running::RunningMd5;
 use super::spec::WriteOptions;
 use super::writer::{FitsWriter, Target};
 use crate::fits::checksum::WordSum;
@@ -44,6 +45,7 @@ impl FitsWriter {
             options,
             units: Vec::new(),
             piece: Vec::new(),
+            md5: RunningMd5::default(),
         })
     }
 

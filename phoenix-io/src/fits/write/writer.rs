@@ -11,17 +11,16 @@ use tempfile::NamedTempFile;
 use super::encode::{Pixel, put};
 use super::intervals::Intervals;
 use super::layout::{Body, complete, header_len, seal};
+use super::pieces::{Fill, PIECE_BYTES, Span};
 use super::rows::{heap_starts, lay_out, put_rows};
+use super::running::RunningMd5;
 use super::spec::{ImageSpec, TableSpec, WriteOptions};
-use crate::digest::Md5Stream;
 use crate::fits::BLOCK_BYTES;
 use crate::fits::card::CardError;
 use crate::fits::checksum::WordSum;
 use crate::fits::error::FitsError;
 use crate::fits::table::Table;
 
-/// What is encoded, summed and written at once: it stays in the level 2 cache.
-const PIECE_BYTES: usize = 256 << 10;
 /// What is moved at once if a header outgrew its room.
 const MOVE_BYTES: u64 = 4 << 20;
 
@@ -54,7 +53,7 @@ impl Unit {
         self.start + self.room
     }
 
-    fn end(&self) -> u64 {
+    pub(super) fn end(&self) -> u64 {
         self.data_start() + self.data_len.next_multiple_of(BLOCK_BYTES)
     }
 }
@@ -89,6 +88,7 @@ pub struct FitsWriter {
     pub(super) options: WriteOptions,
     pub(super) units: Vec<Unit>,
     pub(super) piece: Vec<u8>,
+    pub(super) md5: RunningMd5,
 }
 
 /// The file under the name that it has while it is written.
@@ -136,6 +136,7 @@ impl FitsWriter {
             options: *options,
             units: Vec::new(),
             piece: Vec::new(),
+            md5: RunningMd5::default(),
         })
     }
 
@@ -184,12 +185,11 @@ impl FitsWriter {
             heap_bytes: layout.heap.len() as u64,
         };
         let hdu = self.append(spec.name, spec.header, body, spec.reserve_cards)?;
-        self.put_bytes(hdu, heap_at, layout.heap.len(), |at, out| {
+        self.put_bytes(hdu, heap_at, layout.heap.len(), &|at, out| {
             let start = (at - heap_at) as usize;
             if let Some(part) = layout.heap.get(start..start + out.len()) {
                 out.copy_from_slice(part);
             }
-            Ok(())
         })?;
         Ok(hdu)
     }
@@ -266,12 +266,11 @@ impl FitsWriter {
         }
         let size = T::ELEMENT.size();
         let at = first.saturating_mul(size) as u64;
-        self.put_bytes(hdu, at, values.len() * size, |offset, out| {
+        self.put_bytes(hdu, at, values.len() * size, &|offset, out| {
             let start = (offset - at) as usize / size;
             if let Some(part) = values.get(start..start + out.len() / size) {
                 put(part, out);
             }
-            Ok(())
         })
     }
 
@@ -375,30 +374,40 @@ impl FitsWriter {
         Ok(hdu)
     }
 
-    fn put_bytes(
-        &mut self,
-        hdu: usize,
-        at: u64,
-        len: usize,
-        mut fill: impl FnMut(u64, &mut [u8]) -> Result<(), FitsError>,
-    ) -> Result<(), FitsError> {
-        let mut done = 0;
-        while done < len {
-            let n = PIECE_BYTES.min(len - done);
-            let offset = at.saturating_add(done as u64);
-            let mut filled = Ok(());
-            self.put_piece(hdu, offset, n, |out| filled = fill(offset, out))?;
-            filled?;
-            done += n;
+    /// Encodes, sums and writes data of a unit.
+    fn put_bytes(&mut self, hdu: usize, at: u64, len: usize, fill: Fill<'_>) -> Result<(), FitsError> {
+        let start = self.enter(hdu, at, len)?;
+        let md5 = (self.options.data_md5)
+            .then(|| self.md5.follow(&self.units, hdu, at, len))
+            .flatten();
+        let sum = Span { start, at, len }
+            .write(self.target.file(), md5, fill)
+            .map_err(FitsError::io(&self.path, "write"))?;
+        if let Some(unit) = self.units.get_mut(hdu) {
+            unit.sum.merge(sum);
         }
         Ok(())
     }
 
     /// Encodes, sums and writes one piece of the data of a unit.
     fn put_piece(&mut self, hdu: usize, at: u64, len: usize, fill: impl FnOnce(&mut [u8])) -> Result<(), FitsError> {
+        let start = self.enter(hdu, at, len)?;
         if self.piece.len() < len {
             self.piece.resize(len, 0);
         }
+        let bytes = self.piece.split_at_mut(len).0;
+        fill(bytes);
+        if let Some(unit) = self.units.get_mut(hdu) {
+            unit.sum.add(bytes, at);
+        }
+        self.target
+            .file()
+            .write_all_at(bytes, start + at)
+            .map_err(FitsError::io(&self.path, "write"))
+    }
+
+    /// Enters data that are about to be written, and returns where the data of the unit begin.
+    fn enter(&mut self, hdu: usize, at: u64, len: usize) -> Result<u64, FitsError> {
         let file = self.path.clone();
         let shape = |what: &str| FitsError::Shape {
             file: file.clone(),
@@ -411,14 +420,7 @@ impl FitsWriter {
         if !unit.written.add(at, end) {
             return Err(shape("these data were written before"));
         }
-        let bytes = self.piece.split_at_mut(len).0;
-        fill(bytes);
-        unit.sum.add(bytes, at);
-        let offset = unit.data_start() + at;
-        self.target
-            .file()
-            .write_all_at(bytes, offset)
-            .map_err(FitsError::io(&self.path, "write"))
+        Ok(unit.data_start())
     }
 
     /// Moves data units towards the end where a header outgrew its room.
@@ -459,25 +461,12 @@ impl FitsWriter {
     }
 
     fn hash_data(&self) -> Result<String, FitsError> {
-        let mut md5 = Md5Stream::default();
-        let mut buffer = vec![0; PIECE_BYTES];
         // Data that are not yet padded end before the file does.
         self.file()
             .set_len(self.end())
             .map_err(FitsError::io(&self.path, "write"))?;
-        for unit in &self.units {
-            let mut at = unit.data_start();
-            while at < unit.end() {
-                let n = (unit.end() - at).min(PIECE_BYTES as u64) as usize;
-                let part = buffer.split_at_mut(n).0;
-                self.file()
-                    .read_exact_at(part, at)
-                    .map_err(FitsError::io(&self.path, "read"))?;
-                md5.update(part);
-                at += n as u64;
-            }
-        }
-        Ok(md5.finish())
+        let md5 = self.md5.clone().finish(&self.units, self.file());
+        md5.map_err(FitsError::io(&self.path, "read"))
     }
 
     pub(super) fn file(&self) -> &File {
