@@ -11,10 +11,10 @@ const MOST_WINDOW_BYTES: u64 = 3 << 30;
 const ROW_BYTES: u64 = 28;
 /// Program, images, buffers of readers and writers.
 const BASE_BYTES: u64 = 40 << 20;
-/// Bytes of the index for each block of rows while it is made, and rows of a block.
-const BLOCK: [u64; 2] = [12, 128];
-/// Most bytes of the index of one exposure while it is made.
-const MOST_INDEX_BYTES: u64 = 3 << 20;
+/// Fewest rows of a block of the index, and most blocks of an exposure.
+const BLOCKS: [u64; 2] = [32, 262_144];
+/// Bytes of the index for each block.
+const BLOCK_BYTES: u64 = 5;
 
 /// Memory for windows below which no stack is begun; fields that need more say so when they are known.
 const FLOOR_BYTES: u64 = 8 << 20;
@@ -59,8 +59,8 @@ fn rest_bytes(n_rows: impl Iterator<Item = u64>) -> u64 {
 
 /// Bytes of the indices of all exposures.
 fn index_bytes(n_rows: impl Iterator<Item = u64>) -> u64 {
-    let [bytes, rows] = BLOCK;
-    n_rows.map(|n| (n.div_ceil(rows) * bytes).min(MOST_INDEX_BYTES)).sum()
+    let [rows, most] = BLOCKS;
+    n_rows.map(|n| n.div_ceil(rows).min(most) * BLOCK_BYTES).sum()
 }
 
 #[cfg(test)]
@@ -68,7 +68,7 @@ mod tests {
     use phoenix_core::frame::FrameRef;
 
     use super::{
-        FLOOR_BYTES, MOST_INDEX_BYTES, ROW_BYTES, allowed_window_bytes, least_budget_bytes, resources, rest_bytes,
+        BLOCK_BYTES, BLOCKS, FLOOR_BYTES, ROW_BYTES, allowed_window_bytes, least_budget_bytes, resources, rest_bytes,
         wanted_window_bytes,
     };
 
@@ -96,8 +96,8 @@ mod tests {
             wanted_window_bytes(rows())
         );
         let [four, many] = [4, 64].map(|n| resources(&tables(n, 320_000_000)));
-        assert!(many.memory_bytes - four.memory_bytes <= 60 * MOST_INDEX_BYTES);
-        assert_eq!(many.floor_bytes, FLOOR_BYTES + 64 * MOST_INDEX_BYTES);
+        assert!(many.memory_bytes - four.memory_bytes <= 60 * BLOCKS[1] * BLOCK_BYTES);
+        assert_eq!(many.floor_bytes, FLOOR_BYTES + 64 * BLOCKS[1] * BLOCK_BYTES);
         assert!(four.memory_bytes < 4 << 30 && four.floor_bytes < 32 << 20);
     }
 

@@ -1,5 +1,6 @@
 //! How large a window may be: planes, and strips of rows of voxels where whole planes do not fit.
 
+use super::blocks::PlaneIndex;
 use super::gather;
 use super::stack::Stack;
 use super::window::{BYTES_PER_CELL, BYTES_PER_ROW, BYTES_PER_VOXEL};
@@ -13,9 +14,9 @@ const LEAST_PLANES: usize = 6;
 const MOST_PLANES: usize = 512;
 
 /// What windows cost.
-struct Costs {
+struct Costs<'a> {
     /// Rows of all planes up to each.
-    sums: Vec<f64>,
+    sums: &'a [f64],
     naxis: [usize; 3],
     /// Planes or rows of voxels to each side that are gathered as well.
     margin: usize,
@@ -23,7 +24,7 @@ struct Costs {
     voxel_bytes: usize,
 }
 
-impl Costs {
+impl Costs<'_> {
     /// Bytes for `planes` planes, of whose rows `share` are in the largest strip of `ny` rows of cells.
     fn of(&self, planes: usize, share: f64, ny: usize) -> usize {
         let [nx, all_y, nz] = self.naxis;
@@ -67,6 +68,15 @@ impl Costs {
     }
 }
 
+/// Estimates from the index how many rows lie in all planes up to each.
+pub(super) fn rows_below(index: &[PlaneIndex], nz: usize) -> Vec<f64> {
+    let mut sums = vec![0.0];
+    for rows in gather::rows_per_plane(index, nz) {
+        sums.push(sums[sums.len() - 1] + rows);
+    }
+    sums
+}
+
 impl Stack<'_> {
     /// Finds the planes of a window that fill the wanted memory, and the strips that keep it within the allowed.
     ///
@@ -82,7 +92,7 @@ impl Stack<'_> {
             let planes = even(nz, costs.deepest(filled));
             return Ok((planes, std::iter::once(0..ny).collect()));
         }
-        let density = self.density_along_y::<M>(&costs.sums, hooks)?;
+        let density = self.density_along_y::<M>(hooks)?;
         for planes in (1..=LEAST_PLANES.min(nz)).rev() {
             let fits = |height: &usize| costs.in_strips(planes, *height, &density) <= allowed;
             if let Some(height) = (1..ny).rev().find(fits) {
@@ -113,24 +123,20 @@ impl Stack<'_> {
         if costs.whole(planes) <= filled {
             return Ok(ny);
         }
-        let density = self.density_along_y::<M>(&costs.sums, hooks)?;
+        let density = self.density_along_y::<M>(hooks)?;
         let fits = |height: &usize| costs.in_strips(planes, *height + more, &density) <= filled;
         Ok((1..ny).rev().find(fits).unwrap_or(1))
     }
 
     /// Memory that windows fill.
-    fn filled(&self, costs: &Costs) -> usize {
+    fn filled(&self, costs: &Costs<'_>) -> usize {
         let wanted = costs.whole(LEAST_PLANES.min(self.grid.naxis[2]));
         wanted.max(self.options.window_bytes).min(self.options.memory_bytes)
     }
 
-    fn costs(&self) -> Costs {
-        let mut sums = vec![0.0];
-        for d in gather::rows_per_plane(&self.index, self.grid.naxis[2]) {
-            sums.push(sums[sums.len() - 1] + d);
-        }
+    fn costs(&self) -> Costs<'_> {
         Costs {
-            sums,
+            sums: &self.rows_below,
             naxis: self.grid.naxis,
             margin: self.reach() + usize::from(self.options.cosmic.sigma > 0.0),
             cell_bytes: BYTES_PER_CELL * (1 + rayon::current_num_threads()),
@@ -139,7 +145,8 @@ impl Stack<'_> {
     }
 
     /// Counts the rows along y in the planes that have most.
-    fn density_along_y<M: Math>(&self, sums: &[f64], hooks: &Hooks<'_>) -> Result<Vec<u64>, KernelError> {
+    fn density_along_y<M: Math>(&self, hooks: &Hooks<'_>) -> Result<Vec<u64>, KernelError> {
+        let sums = &self.rows_below;
         let rows = |plane: usize| sums[plane + 1] - sums[plane];
         let fullest = (0..self.grid.naxis[2]).max_by(|a, b| rows(*a).total_cmp(&rows(*b)).then(b.cmp(a)));
         let fullest = fullest.unwrap_or(0);

@@ -21,7 +21,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Planes that are tested at once: what the screen knows of them is to stay in the second-level cache.
-const MOST_PLANES: usize = 64;
+pub(super) const MOST_PLANES: usize = 64;
 
 /// Which statistics set the limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -248,10 +248,11 @@ fn test_column(
     work: &mut CosmicWork,
 ) {
     let mut around: [Option<Around>; 3] = [None; 3];
-    let clean = screen.clean(tile, at);
+    let screened = screen.open(tile, at);
     let mut last = None;
     for (n, l) in tile.planes.clone().enumerate() {
-        if clean.get(n).is_some_and(|clean| *clean) {
+        let open = screened.get(n).copied().unwrap_or(u8::MAX);
+        if open == 0 {
             continue;
         }
         // Behind planes that were proved clean, the tile knows more than the last sample does.
@@ -278,7 +279,7 @@ fn test_column(
         }
         for kind in NEIGHBOURHOODS {
             let highest = highest[kind as usize];
-            if highest > f32::NEG_INFINITY {
+            if highest > f32::NEG_INFINITY && open & (1 << kind as u8) != 0 {
                 let around = around[kind as usize].get_or_insert_with(|| Around::new(cells, at, kind));
                 if let Some(limit) = test.limit(cells, around.runs(cells, l), kind, highest, work) {
                     let is_above = |row: &usize| {

@@ -15,7 +15,7 @@
     reason = "branch-free loops compiled for several instruction sets, as said above"
 )]
 
-use super::gather::Record;
+use super::gather::{Cells, Record};
 use super::resample::{TileMut, Window, finish, is_used};
 use super::spread::{Drizzle, Sides, overlap};
 use multiversion::multiversion;
@@ -110,8 +110,8 @@ struct Batch {
     lambda: [f64; BATCH],
     /// Weight of each row.
     own: [f64; BATCH],
-    /// What a weight is multiplied with in the sums: 1, value, variance, nothing.
-    units: [Sums; BATCH],
+    data: [f64; BATCH],
+    stat: [f64; BATCH],
     /// Centres and thicknesses of the plane of the cell and of that beside it.
     around: [[f64; BATCH]; 2],
     thick: [[f64; BATCH]; 2],
@@ -122,8 +122,9 @@ struct Batch {
     heights: [[f64; BATCH]; 2],
     /// Where the sums of the touched voxels are within a plane.
     slots: [[u32; BATCH]; TOUCHED],
-    /// For each touched voxel of each of the two planes.
+    /// For each touched voxel of each of the two planes: the weight, and variance times weight.
     weights: [[[f64; BATCH]; 2]; TOUCHED],
+    stats: [[[f64; BATCH]; 2]; TOUCHED],
 }
 
 impl Batch {
@@ -132,7 +133,8 @@ impl Batch {
         y: [0.0; BATCH],
         lambda: [0.0; BATCH],
         own: [0.0; BATCH],
-        units: [[0.0; 4]; BATCH],
+        data: [0.0; BATCH],
+        stat: [0.0; BATCH],
         around: [[0.0; BATCH]; 2],
         thick: [[0.0; BATCH]; 2],
         planes: [[0; BATCH]; 2],
@@ -140,6 +142,7 @@ impl Batch {
         heights: [[0.0; BATCH]; 2],
         slots: [[0; BATCH]; TOUCHED],
         weights: [[[0.0; BATCH]; 2]; TOUCHED],
+        stats: [[[0.0; BATCH]; 2]; TOUCHED],
     };
 }
 
@@ -181,6 +184,9 @@ pub(super) fn drizzle(
             }
             let near = Neighbours::new(window, i, j);
             let first_cell = (i * ny + j) * cells.width;
+            if let Some(next) = cells.offsets.get(first_cell + cells.width + source.start) {
+                ask_ahead(cells, *next as usize);
+            }
             let ends = &cells.offsets[first_cell + source.start + 1..=first_cell + source.end];
             let mut plane = 0;
             for first in rows.clone().step_by(BATCH) {
@@ -223,6 +229,24 @@ pub(super) fn drizzle(
     }
 }
 
+/// Asks the processor for the first rows of the next column: they begin where it does not expect them.
+#[inline(always)]
+fn ask_ahead(cells: &Cells, row: usize) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(records) = cells.records.get(row..row + 16) {
+        for record in records.iter().step_by(2) {
+            // SAFETY: a prefetch reads nothing and faults on no address.
+            unsafe {
+                std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(
+                    std::ptr::from_ref(record).cast(),
+                );
+            }
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (cells, row);
+}
+
 /// Takes a row into the batch; `own` is the plane of its cell, counted as those of the sums.
 #[inline(always)]
 fn take(batch: &mut Batch, k: usize, record: &Record, own: usize, planes: &Planes, origin: [f64; 2]) {
@@ -231,7 +255,8 @@ fn take(batch: &mut Batch, k: usize, record: &Record, own: usize, planes: &Plane
     batch.y[k] = f64::from(record.y) + origin[1];
     batch.lambda[k] = lambda;
     batch.own[k] = f64::from(record.weight);
-    batch.units[k] = [1.0, f64::from(record.data), f64::from(record.stat), 0.0];
+    batch.data[k] = f64::from(record.data);
+    batch.stat[k] = f64::from(record.stat);
     let beside = (own + 2 * usize::from(lambda > planes.centre[own % ROOM])).wrapping_sub(1);
     for (n, plane) in [own, beside].into_iter().enumerate() {
         [batch.around[n][k], batch.thick[n][k]] = planes.reached[plane % ROOM];
@@ -326,7 +351,9 @@ fn weights(batch: &mut Batch, divide: Divide) {
         for n in 0..2 {
             for k in 0..BATCH {
                 let volume = batch.areas[m][k] * batch.heights[n][k];
-                batch.weights[m][n][k] = divide.quotient(volume) * batch.own[k];
+                let weight = divide.quotient(volume) * batch.own[k];
+                batch.weights[m][n][k] = weight;
+                batch.stats[m][n][k] = batch.stat[k] * weight;
             }
         }
     }
@@ -335,33 +362,32 @@ fn weights(batch: &mut Batch, divide: Divide) {
 /// Adds a row to what it touches.
 #[inline(always)]
 fn spread(batch: &Batch, k: usize, ny: usize, sums: &mut [Sums]) {
-    let units = &batch.units[k];
-    let from = [0, 1].map(|n| batch.planes[n][k] as usize * plane_sums(ny));
-    if units[1] * 0.0 + units[2] * 0.0 + batch.own[k] * 0.0 == 0.0 {
-        for m in 0..TOUCHED {
-            for n in 0..2 {
-                let sum = &mut sums[from[n] + batch.slots[m][k] as usize];
-                add(sum, batch.weights[m][n][k], units);
-            }
-        }
+    // A weight of 0 changes no sum, but 0 times what is not finite would.
+    if batch.data[k] * 0.0 + batch.stat[k] * 0.0 + batch.own[k] * 0.0 == 0.0 {
+        add::<true>(batch, k, ny, sums);
     } else {
-        for m in 0..TOUCHED {
-            for n in 0..2 {
-                if batch.areas[m][k] > 0.0 && batch.heights[n][k] > 0.0 {
-                    let sum = &mut sums[from[n] + batch.slots[m][k] as usize];
-                    add(sum, batch.weights[m][n][k], units);
-                }
-            }
-        }
+        add::<false>(batch, k, ny, sums);
     }
 }
 
+/// Adds a row to all around it, or only to what it touches.
 #[inline(always)]
-fn add(sum: &mut Sums, w: f64, units: &Sums) {
-    // ORDER: variance times weight, then times weight again, as the peer does.
-    let again = [1.0, 1.0, w, 1.0];
-    for n in 0..4 {
-        sum[n] += units[n] * w * again[n];
+fn add<const ALL: bool>(batch: &Batch, k: usize, ny: usize, sums: &mut [Sums]) {
+    for n in 0..2 {
+        let from = batch.planes[n][k] as usize * plane_sums(ny);
+        let plane = &mut sums[from..from + plane_sums(ny)];
+        for m in 0..TOUCHED {
+            if ALL || (batch.areas[m][k] > 0.0 && batch.heights[n][k] > 0.0) {
+                let weight = batch.weights[m][n][k];
+                // SAFETY: slots come from `Neighbours::new`, which makes none above 3 ny, and a plane has one sum more.
+                let sum = unsafe { plane.get_unchecked_mut(batch.slots[m][k] as usize) };
+                // ORDER: variance times weight, then times weight again, as the peer does.
+                let units = [1.0, batch.data[k], batch.stats[m][n][k], 0.0];
+                for c in 0..4 {
+                    sum[c] += units[c] * weight;
+                }
+            }
+        }
     }
 }
 

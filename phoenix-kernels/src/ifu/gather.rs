@@ -9,13 +9,13 @@
     reason = "conditions of rows are joined without branches"
 )]
 
+use super::blocks::{BlockIndex, PlaneIndex};
 use super::exposure::{Exposure, SliceDirection};
-use super::index::{BlockIndex, PlaneIndex};
 use super::keys::{KeyRequest, Placement, keys, saturated};
 use super::pixtable::{Columns, PixelRows, RowBuffers};
 use super::position::{Locator, Placer};
 pub use super::slab::RowId;
-use super::sort::sort;
+use super::sort::{make_room, sort};
 use crate::math::{Math, Numerics};
 use crate::{Hooks, KernelError};
 use rayon::prelude::*;
@@ -94,6 +94,21 @@ impl Cells {
     pub fn range(&self, i: usize, j: usize, planes: Range<usize>) -> Range<usize> {
         let first = (i * self.size[1] + j) * self.width;
         self.offsets[first + planes.start] as usize..self.offsets[first + planes.end] as usize
+    }
+}
+
+impl Cells {
+    /// Counts the rows of some planes, counted in the grid, of some columns of cells.
+    fn rows_of(&self, columns: Range<usize>, planes: &Range<usize>) -> usize {
+        if planes.is_empty() {
+            return 0;
+        }
+        let planes = planes.start - self.first_plane..planes.end - self.first_plane;
+        let of = |i: usize| (0..self.size[1]).map(move |j| (i, j));
+        columns
+            .flat_map(of)
+            .map(|(i, j)| self.range(i, j, planes.clone()).len())
+            .sum()
     }
 }
 
@@ -184,10 +199,8 @@ pub struct GatherWork {
 }
 
 impl Rows {
-    /// Asks for room for `more` rows at once: buffers that grow step by step leave their old places behind.
-    fn make_room(&mut self, more: usize) {
-        let wanted = self.n + more;
-        let grow = |len: usize| wanted.saturating_sub(len);
+    /// Makes room for `n` rows at once, of which none is there yet.
+    fn make_room(&mut self, n: usize) {
         for column in [
             &mut self.x,
             &mut self.y,
@@ -195,10 +208,10 @@ impl Rows {
             &mut self.data,
             &mut self.stat,
         ] {
-            column.reserve_exact(grow(column.len()));
+            make_room(column, n);
         }
-        self.bits.reserve_exact(grow(self.bits.len()));
-        self.key.reserve_exact(grow(self.key.len()));
+        make_room(&mut self.bits, n);
+        make_room(&mut self.key, n);
     }
 
     /// Takes the rows from `first` on whose number is `dropped` away.
@@ -297,9 +310,9 @@ impl<M: Math> GatherRequest<M> {
     }
 
     /// Returns the planes of all blocks of each exposure.
-    pub fn plane_index(&self, index: &[BlockIndex]) -> Vec<PlaneIndex> {
-        let of = |blocks: &BlockIndex| blocks.planes(|range| self.planes(range), self.naxis[2]);
-        index.iter().map(of).collect()
+    pub fn plane_index(&self, index: Vec<BlockIndex>) -> Vec<PlaneIndex> {
+        let of = |blocks: BlockIndex| blocks.into_planes(|range| self.planes(range), self.naxis[2]);
+        index.into_par_iter().map(of).collect()
     }
 
     /// Reads the rows of a window and sorts them into cells; each of `works` is one thread's.
@@ -327,6 +340,9 @@ impl<M: Math> GatherRequest<M> {
         let found: Vec<GatherCounts> = (works.par_iter_mut().with_max_len(1).zip(shares))
             .map(|(work, (units, columns))| {
                 work.clear(nx * ny * window.len());
+                let fresh: u64 = units.iter().map(|(_, rows)| rows.end - rows.start).sum();
+                let known = before.rows_of(columns.clone(), held);
+                work.rows.make_room(known + usize::try_from(fresh).unwrap_or(0));
                 if !held.is_empty() {
                     work.hold(before, columns, held, window.len());
                 }
@@ -383,8 +399,6 @@ impl<M: Math> GatherRequest<M> {
         let mut counts = GatherCounts::default();
         let (n_cells, ny) = (work.counts.len() - 1, self.strip[1] - self.strip[0]);
         let fresh = held.end.max(window.start)..window.end;
-        let most: u64 = units.iter().map(|(_, rows)| rows.end - rows.start).sum();
-        work.rows.make_room(usize::try_from(most).unwrap_or(0));
         for (n, rows) in units {
             hooks.check()?;
             self.unit(exposures, *n, rows.clone(), &fresh, work)?;
@@ -533,29 +547,30 @@ fn shares(units: &[(usize, Range<u64>)], n: usize) -> Vec<&[(usize, Range<u64>)]
 
 /// Lists the runs of rows that touch `window`, in order of exposure and row.
 pub fn units(index: &[PlaneIndex], window: &Range<usize>) -> Vec<(usize, Range<u64>)> {
-    let mut units: Vec<(usize, Range<u64>)> = Vec::new();
-    for (exposure, blocks) in index.iter().enumerate() {
+    let of = |(exposure, blocks): (usize, &PlaneIndex)| {
+        let mut units: Vec<(usize, Range<u64>)> = Vec::new();
         blocks.touching(window, |rows, _| match units.last_mut() {
-            Some((e, last)) if *e == exposure && last.end == rows.start && rows.end - last.start <= UNIT_ROWS => {
-                last.end = rows.end;
-            }
+            Some((_, last)) if last.end == rows.start && rows.end - last.start <= UNIT_ROWS => last.end = rows.end,
             _ => units.push((exposure, rows)),
         });
-    }
-    units
+        units
+    };
+    index.par_iter().enumerate().flat_map_iter(of).collect()
 }
 
 /// Estimates the number of rows that touch each of `n` planes, from the index alone.
 pub fn rows_per_plane(index: &[PlaneIndex], n: usize) -> Vec<f64> {
-    let mut density = vec![0.0; n];
-    for blocks in index {
+    let of = |blocks: &PlaneIndex| {
+        let mut density = vec![0.0; n];
         blocks.touching(&(0..n), |rows, planes| {
             let planes = planes.start..planes.end.min(n);
             let share = (rows.end - rows.start) as f64 / planes.len().max(1) as f64;
             density[planes].iter_mut().for_each(|d| *d += share);
         });
-    }
-    density
+        density
+    };
+    let parts: Vec<Vec<f64>> = index.par_iter().map(of).collect();
+    (0..n).map(|plane| parts.iter().map(|part| part[plane]).sum()).collect()
 }
 
 /// Reads rows of exposure `n` and checks what came.

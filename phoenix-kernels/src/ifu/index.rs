@@ -1,5 +1,6 @@
 //! Which rows lie at which wavelength: a coarse index by blocks of rows, made in one scan with the limits.
 
+use super::blocks::{BlockIndex, Cut, RangeOfChunk};
 use super::exposure::Exposure;
 use super::extent::{Bound, extent, kept_range, range_within};
 use super::gather::{GatherCounts, read};
@@ -15,7 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// Fewest rows of a block.
-const LEAST_ROWS: u64 = 128;
+const LEAST_ROWS: u64 = 32;
 /// Most blocks of an exposure: 4 bytes each, 1 MiB in all.
 const MOST_BLOCKS: u64 = 262_144;
 /// Rows read at once in the scan.
@@ -23,99 +24,6 @@ const ROWS_AT_ONCE: u64 = 1 << 16;
 /// Blocks that reach farther in wavelength (Angstrom) are looked through for a place where one slice ends and the next
 /// begins: such a block would be read for every window between.
 const WIDE: f32 = 50.0;
-
-/// Wavelength range of each block of rows of one exposure.
-#[derive(Clone, Debug)]
-pub struct BlockIndex {
-    n_rows: u64,
-    block_rows: u64,
-    lambda: Vec<[f32; 2]>,
-    cuts: Vec<Cut>,
-}
-
-/// A block in two parts, because the wavelength jumps within.
-#[derive(Clone, Copy, Debug)]
-struct Cut {
-    block: u64,
-    /// Rows of the first part.
-    rows: u64,
-    /// Wavelength range of the second part.
-    lambda: [f32; 2],
-}
-
-impl BlockIndex {
-    /// Hands each part of the table, in order, to `take`: its rows, and their smallest and largest wavelength; the first
-    /// is above the second in a part without usable rows.
-    pub fn each(&self, mut take: impl FnMut(Range<u64>, [f32; 2])) {
-        let mut cuts = self.cuts.iter().peekable();
-        for (block, lambda) in (0..).zip(&self.lambda) {
-            let rows = block * self.block_rows..((block + 1) * self.block_rows).min(self.n_rows);
-            match cuts.next_if(|cut| cut.block == block) {
-                Some(cut) => {
-                    take(rows.start..rows.start + cut.rows, *lambda);
-                    take(rows.start + cut.rows..rows.end, cut.lambda);
-                }
-                None => take(rows, *lambda),
-            }
-        }
-    }
-
-    /// Turns wavelengths into planes.
-    pub fn planes(&self, of: impl Fn([f32; 2]) -> Range<usize>, nz: usize) -> PlaneIndex {
-        let unit = nz.div_ceil(usize::from(u16::MAX)).max(1);
-        let packed = |lambda: &[f32; 2]| {
-            let planes = of(*lambda);
-            [planes.start / unit, planes.end.div_ceil(unit)].map(|plane| plane as u16)
-        };
-        PlaneIndex {
-            n_rows: self.n_rows,
-            block_rows: self.block_rows,
-            unit,
-            planes: self.lambda.iter().map(packed).collect(),
-            cuts: (self.cuts.iter())
-                .map(|cut| (cut.block, cut.rows, packed(&cut.lambda)))
-                .collect(),
-        }
-    }
-}
-
-/// Planes that each block of rows of one exposure touches.
-#[derive(Clone, Debug)]
-pub struct PlaneIndex {
-    n_rows: u64,
-    block_rows: u64,
-    /// Planes counted as one.
-    unit: usize,
-    planes: Vec<[u16; 2]>,
-    /// Block, rows of its first part, planes of its second.
-    cuts: Vec<(u64, u64, [u16; 2])>,
-}
-
-impl PlaneIndex {
-    /// Hands the rows and planes of each part that touches `window` to `take`, in order.
-    pub fn touching(&self, window: &Range<usize>, mut take: impl FnMut(Range<u64>, Range<usize>)) {
-        let (low, high) = (window.start / self.unit, window.end.div_ceil(self.unit));
-        let touches = |[start, end]: [u16; 2]| usize::from(start) < high && usize::from(end) > low && start < end;
-        let wide = |[start, end]: [u16; 2]| usize::from(start) * self.unit..usize::from(end) * self.unit;
-        let mut cuts = self.cuts.iter().peekable();
-        for (block, planes) in (0..).zip(&self.planes) {
-            let cut = cuts.next_if(|cut| cut.0 == block);
-            if cut.is_none() && !touches(*planes) {
-                continue;
-            }
-            let rows = block * self.block_rows..((block + 1) * self.block_rows).min(self.n_rows);
-            let middle = cut.map_or(rows.end, |cut| rows.start + cut.1);
-            if touches(*planes) {
-                take(rows.start..middle, wide(*planes));
-            }
-            if let Some((.., planes)) = cut
-                && touches(*planes)
-            {
-                take(middle..rows.end, wide(*planes));
-            }
-        }
-    }
-}
 
 /// Result of the scan of all exposures.
 #[derive(Debug)]
@@ -202,29 +110,17 @@ pub fn scan<M: Math>(
                 found.into_iter().map(|(_, result)| result).collect()
             })?;
         let mut own = Limits::empty();
-        let mut lambda = Vec::with_capacity(n_rows.div_ceil(block_rows) as usize);
-        let mut cuts = Vec::new();
+        let mut blocks = BlockIndex::new(n_rows, block_rows, per_chunk / block_rows);
         for chunk in found {
-            let first = lambda.len() as u64;
-            cuts.extend(chunk.cuts.into_iter().map(|cut| Cut {
-                block: cut.block + first,
-                ..cut
-            }));
+            blocks.add(chunk.range, chunk.blocks, chunk.cuts);
             own.join(&chunk.limits);
             left_out.not_finite += chunk.left_out.not_finite;
             left_out.outside += chunk.left_out.outside;
-            lambda.extend(chunk.lambda);
         }
         if own.low[2] > own.high[2] {
             return Err(KernelError::NoPixels { exposure: n });
         }
         limits.join(&own);
-        let blocks = BlockIndex {
-            n_rows,
-            block_rows,
-            lambda,
-            cuts,
-        };
         if !has_value(n, exposure, &blocks, request.lambda_range, hooks)? {
             return Err(KernelError::NoPixels { exposure: n });
         }
@@ -244,7 +140,8 @@ pub fn scan<M: Math>(
 }
 
 struct Chunk {
-    lambda: Vec<[f32; 2]>,
+    range: RangeOfChunk,
+    blocks: Vec<[u16; 2]>,
     cuts: Vec<Cut>,
     limits: Limits,
     left_out: GatherCounts,
@@ -352,8 +249,10 @@ fn scan_chunk<M: Math>(
             known.join(&limits);
         }
     }
+    let range = RangeOfChunk::of(&blocks);
     Ok(Chunk {
-        lambda: blocks,
+        range,
+        blocks: blocks.into_iter().map(|block| range.pack(block)).collect(),
         cuts,
         limits,
         left_out,

@@ -1,12 +1,13 @@
 //! Combination of pixel tables of integral-field spectrographs to cubes.
 //!
 //! The flow is one direction: rows ([`pixtable`]) of exposures ([`exposure`]) get sky positions ([`position`]), which
-//! give the grid ([`grid`], with [`celestial`] and [`spectral`]); blocks of rows are found by wavelength ([`index`]),
+//! give the grid ([`grid`], with [`celestial`] and [`spectral`]); blocks of rows are found by wavelength ([`index`], [`blocks`]),
 //! gathered ([`gather`]) and sorted (`sort`) into the cells of a window, tested for cosmic rays ([`cosmic`]), resampled ([`resample`],
 //! [`spread`]) and handed out as slabs ([`stack`]); [`image`] collapses slabs, `covariance` measures what the variance
 //! leaves out (`subcube` in full for a part), and `coverage` how long each spaxel was exposed.
 
-pub(crate) mod budget;
+pub mod blocks;
+mod budget;
 pub mod celestial;
 pub mod centres;
 pub mod cosmic;

@@ -3,6 +3,7 @@
 use super::position::Locator;
 use super::stack::Stack;
 use crate::math::{Numerics, Portable, System};
+use rayon::prelude::*;
 
 /// Rows are in no order if they are read more than this many times as often as the margins of windows ask for.
 const MOST_READS: f64 = 4.0;
@@ -19,14 +20,14 @@ impl Stack<'_> {
         let windows: Vec<_> = windows
             .map(|first| first.saturating_sub(margin)..(first + self.window_planes() + margin).min(nz))
             .collect();
-        let of = |(exposure, index): (&super::Exposure<'_>, &super::index::PlaneIndex)| {
+        let of = |(exposure, index): (&super::Exposure<'_>, &super::blocks::PlaneIndex)| {
             let mut read = 0;
             for window in &windows {
                 index.touching(window, |rows, _| read += rows.end - rows.start);
             }
             read as f64 / exposure.rows.len().max(1) as f64
         };
-        self.exposures.iter().zip(&self.index).map(of).collect()
+        self.exposures.par_iter().zip(&self.index).map(of).collect()
     }
 
     /// Tells which exposures have rows in no order: windows would read most of them in vain.

@@ -16,7 +16,7 @@
     reason = "branch-free loops compiled for several instruction sets, as said above"
 )]
 
-use super::cosmic::Neighbourhood;
+use super::cosmic::{MOST_PLANES, Neighbourhood};
 use super::gather::Cells;
 use multiversion::multiversion;
 use std::ops::Range;
@@ -24,7 +24,7 @@ use std::ops::Range;
 /// Columns of a tile along each axis.
 pub(super) const TILE: usize = 16;
 /// Values that set the yardstick of a plane, at most.
-const MOST_VALUES: usize = 128;
+const MOST_VALUES: usize = 64;
 /// Values below which a yardstick is not made.
 const LEAST_VALUES: usize = 16;
 /// Most rows of a cell: the counts of 27 such cells fit 16 bits.
@@ -32,7 +32,14 @@ const MOST_ROWS: usize = 2000;
 /// Marks of a yardstick; the last is infinite, so that its count is that of all values.
 const MARKS: usize = 16;
 /// From one mark to the next, in median deviations of the tile.
-const STEP: f64 = 0.45;
+const STEP: f64 = 0.3;
+/// Most steps that the deviation of a sample is proved to be.
+const MOST_STEPS: usize = 3;
+
+/// Counts below the first mark that may be asked for, and room for all, a power of two.
+const PAD: usize = MOST_STEPS + 1;
+const ROOM: usize = 32;
+const _: () = assert!(MARKS + 1 + MOST_STEPS + PAD <= ROOM);
 
 /// How many values of a sample are not above each mark.
 type Counts = [u16; MARKS];
@@ -45,8 +52,8 @@ pub(super) struct Yardstick {
     /// Median absolute deviation.
     pub(super) deviation: f32,
     marks: [f32; MARKS],
-    /// What is not above this much more than the last mark below the median of a sample is clean.
-    rise: f64,
+    /// What the limit is above the last mark below the median of a sample, for each number of steps of its deviation.
+    rises: [f32; MOST_STEPS + 1],
 }
 
 impl Yardstick {
@@ -54,7 +61,7 @@ impl Yardstick {
         level: 0.0,
         deviation: 0.0,
         marks: [f32::NAN; MARKS],
-        rise: 0.0,
+        rises: [f32::NEG_INFINITY; MOST_STEPS + 1],
     };
 
     /// Puts marks around a median.
@@ -64,14 +71,18 @@ impl Yardstick {
         for (k, mark) in marks.iter_mut().enumerate().take(MARKS - 1) {
             *mark = (f64::from(level) + step * (k as f64 - (MARKS / 2 - 1) as f64)) as f32;
         }
-        // PRECISION: a part in 1e6 of the largest number covers the rounding of the marks to 32 bits and of the limit.
+        // PRECISION: a part in 1e6 of the largest number covers the rounding to 32 bits: of marks, rises, limit and their sums.
         let largest = f64::from(marks[0].abs().max(marks[MARKS - 2].abs()));
         let rise = sigma * (step - 1e-6 * largest) - 1e-6 * (largest + sigma * step);
+        let mut rises = [f32::NEG_INFINITY; MOST_STEPS + 1];
+        for (k, to) in rises.iter_mut().enumerate().skip(1) {
+            *to = (k as f64 * rise) as f32;
+        }
         Self {
             level,
             deviation,
             marks,
-            rise,
+            rises,
         }
     }
 
@@ -79,25 +90,31 @@ impl Yardstick {
     ///
     /// # Numerics
     /// Fewer than half of the values are at or below mark a and fewer than half above mark b: the median lies between
-    /// the two. If fewer than half lie between the marks one farther out, at least half deviate from the median by a
-    /// step or more, so the deviation is no less than a step and the limit no less than mark a and sigma steps.
+    /// the two. If fewer than half lie between the marks r steps farther out, at least half deviate from the median by
+    /// r steps or more, so the deviation is no less than that and the limit no less than mark a and sigma r steps. Beyond
+    /// the marks at either end all values are taken to lie between.
     #[inline(always)]
     fn proves_clean(&self, counts: &Counts, highest: f32) -> bool {
         let n = counts[MARKS - 1];
         let half = n.div_ceil(2);
-        let mut below = 0_u16;
-        for k in 0..MARKS {
-            below += u16::from(counts[k] < half);
-        }
-        let below = usize::from(below);
-        if !(2..=MARKS - 4).contains(&below) {
-            return false;
+        // No count is below that of a lower mark: halving finds the first that is not below half.
+        let mut below = 0;
+        for step in [8, 4, 2, 1] {
+            below += step * usize::from(counts[(below + step - 1) % MARKS] < half);
         }
         // With just half of the values below a mark, the median may be above it.
         let to = below + usize::from(counts[below % MARKS] <= n / 2);
-        let within = counts[(to + 1) % MARKS] - counts[(below - 2) % MARKS];
-        let least = f64::from(self.marks[(below - 1) % MARKS]) + self.rise;
-        (counts[to % MARKS] > n / 2) & (within < half) & (f64::from(highest) <= least)
+        let mut beyond = [n; ROOM];
+        beyond[..PAD].fill(0);
+        beyond[PAD..PAD + MARKS].copy_from_slice(counts);
+        let mut steps = 0;
+        for r in 1..=MOST_STEPS {
+            // A wider range holds no fewer values: what is true of the widest is true of all.
+            let within = beyond[(to + r + PAD) % ROOM].wrapping_sub(beyond[(below + PAD - 1 - r) % ROOM]);
+            steps += usize::from(within < half);
+        }
+        let least = self.marks[below.wrapping_sub(1) % MARKS] + self.rises[steps];
+        (below > 0) & (below < MARKS - 1) & (counts[to % MARKS] > n / 2) & (highest <= least)
     }
 }
 
@@ -122,8 +139,11 @@ pub(super) struct Screen {
     strips: [Strip; 3],
     /// Counts of one column against the marks of the plane behind, its own, and the plane before.
     parts: [Vec<Counts>; 3],
+    /// Counts of the samples of one column.
+    sums: Vec<Counts>,
     values: Vec<f32>,
-    clean: Vec<bool>,
+    /// For each plane of each column the kinds of samples that prove nothing, a bit for each.
+    open: Vec<u8>,
 }
 
 /// What is screened: columns of cells, planes, and the samples that matter.
@@ -146,9 +166,9 @@ impl Screen {
     /// Screens a tile.
     pub(super) fn run(&mut self, cells: &Cells, tile: &Tile<'_>) {
         let counted = tile.counted(cells);
-        self.clean.clear();
-        self.clean
-            .resize(tile.i.len() * tile.j.len() * tile.planes.len(), false);
+        self.open.clear();
+        self.open
+            .resize(tile.i.len() * tile.j.len() * tile.planes.len(), u8::MAX);
         self.yardsticks.clear();
         self.marks.clear();
         for l in counted {
@@ -163,11 +183,12 @@ impl Screen {
         screen(self, cells, tile);
     }
 
-    /// Returns which planes of a column of the tile are proved clean; nothing if no tile was screened.
-    pub(super) fn clean(&self, tile: &Tile<'_>, [i, j]: [usize; 2]) -> &[bool] {
+    /// Returns for each plane of a column of the tile the kinds of samples that are left to be tested, bits in the order of
+    /// [`Neighbourhood`]; nothing if no tile was screened.
+    pub(super) fn open(&self, tile: &Tile<'_>, [i, j]: [usize; 2]) -> &[u8] {
         let n = tile.planes.len();
         let first = ((i - tile.i.start) * tile.j.len() + (j - tile.j.start)) * n;
-        self.clean.get(first..first + n).unwrap_or_default()
+        self.open.get(first..first + n).unwrap_or_default()
     }
 }
 
@@ -212,11 +233,13 @@ fn screen(screen: &mut Screen, cells: &Cells, tile: &Tile<'_>) {
         marks,
         strips,
         parts,
-        clean,
+        sums,
+        open,
         ..
     } = screen;
     let [nx, ny] = cells.size;
     let n = tile.planes.len();
+    sums.resize(n, Counts::default());
     for strip in strips.iter_mut() {
         strip.around.resize((TILE + 2) * n, Counts::default());
         strip.own.resize((TILE + 2) * n, Counts::default());
@@ -233,7 +256,7 @@ fn screen(screen: &mut Screen, cells: &Cells, tile: &Tile<'_>) {
                 continue;
             };
             if count_column(cells, column, tile, marks, parts, strip, place * n) > MOST_ROWS {
-                clean.fill(false);
+                open.fill(u8::MAX);
                 return;
             }
         }
@@ -241,7 +264,14 @@ fn screen(screen: &mut Screen, cells: &Cells, tile: &Tile<'_>) {
             let near = [&strips[(turn - 2) % 3], &strips[(turn - 1) % 3], &strips[turn % 3]];
             for place in 1..=tile.j.len() {
                 let first = ((turn - 2) * tile.j.len() + place - 1) * n;
-                judge(near, place * n, tile.kinds, yardsticks, &mut clean[first..first + n]);
+                judge(
+                    near,
+                    place * n,
+                    tile.kinds,
+                    yardsticks,
+                    sums,
+                    &mut open[first..first + n],
+                );
             }
         }
     }
@@ -299,31 +329,35 @@ fn count_column(
     own.copy_from_slice(&same[lead..lead + planes]);
     around.copy_from_slice(own);
     // A plane before gave its counts against the marks behind it, a plane behind against those before it.
-    for (sum, part) in around[1 - lead..].iter_mut().zip(behind.iter()) {
-        add(sum, part);
-    }
-    for (sum, part) in around.iter_mut().zip(&before[lead + 1..]) {
-        add(sum, part);
-    }
+    add_all(&mut around[1 - lead..], behind);
+    add_all(around, &before[lead + 1..]);
     most
 }
 
+/// Adds one after the other, as far as both go.
 #[inline(always)]
-fn add(sum: &mut Counts, part: &Counts) {
-    for k in 0..MARKS {
-        sum[k] = sum[k].wrapping_add(part[k]);
+fn add_all(sums: &mut [Counts], parts: &[Counts]) {
+    for (sum, part) in sums.as_flattened_mut().iter_mut().zip(parts.as_flattened()) {
+        *sum = sum.wrapping_add(*part);
     }
 }
 
 /// Judges the planes of one column from the counts of the nine columns around it.
 #[inline(always)]
-fn judge(near: [&Strip; 3], at: usize, kinds: &[Neighbourhood], yardsticks: &[Yardstick], clean: &mut [bool]) {
-    let n = clean.len();
+fn judge(
+    near: [&Strip; 3],
+    at: usize,
+    kinds: &[Neighbourhood],
+    yardsticks: &[Yardstick],
+    sums: &mut [Counts],
+    open: &mut [u8],
+) {
+    let n = open.len();
     let of = |strip: usize, place: usize| &near[strip].around[at + place * n - n..at + place * n];
     let own = &near[1].own[at..at + n];
     let highest = &near[1].highest[at..at + n];
     let yardsticks = &yardsticks[..n];
-    clean.fill(true);
+    open.fill(0);
     for kind in kinds {
         let parts = match kind {
             Neighbourhood::All => [of(0, 0), of(0, 1), of(0, 2), of(1, 0), of(1, 2), of(2, 0)],
@@ -333,21 +367,25 @@ fn judge(near: [&Strip; 3], at: usize, kinds: &[Neighbourhood], yardsticks: &[Ya
         // All columns lend three planes but, along a slice, that of the cell itself.
         let rest = match kind {
             Neighbourhood::All => [of(1, 1), of(2, 1), of(2, 2)],
-            _ => [own; 3],
+            _ => [own, &NOTHING[..n], &NOTHING[..n]],
         };
+        let [a, b, c, d, e, f] = parts.map(<[Counts]>::as_flattened);
+        let [g, h, i] = rest.map(<[Counts]>::as_flattened);
+        let sums = &mut sums[..n];
+        let flat = sums.as_flattened_mut();
+        for k in 0..flat.len() {
+            flat[k] = [b[k], c[k], d[k], e[k], f[k], g[k], h[k], i[k]]
+                .into_iter()
+                .fold(a[k], u16::wrapping_add);
+        }
         for l in 0..n {
-            let mut sum = rest[0][l];
-            for part in parts {
-                add(&mut sum, &part[l]);
-            }
-            if *kind == Neighbourhood::All {
-                add(&mut sum, &rest[1][l]);
-                add(&mut sum, &rest[2][l]);
-            }
-            clean[l] &= yardsticks[l].proves_clean(&sum, highest[l]);
+            open[l] |= u8::from(!yardsticks[l].proves_clean(&sums[l], highest[l])) << *kind as u8;
         }
     }
 }
+
+/// What is added where a sample has fewer parts.
+static NOTHING: [Counts; MOST_PLANES] = [[0; MARKS]; MOST_PLANES];
 
 #[cfg(test)]
 mod tests {
@@ -449,12 +487,13 @@ mod tests {
                     let mut screen = Screen::default();
                     screen.run(&cells, &tile);
                     for (i, j) in tile.i.clone().flat_map(|i| tile.j.clone().map(move |j| (i, j))) {
-                        for (clean, l) in screen.clean(&tile, [i, j]).iter().zip(planes.clone()) {
+                        for (open, l) in screen.open(&tile, [i, j]).iter().zip(planes.clone()) {
                             let limit = limit(&cells, [i, j, l], kind, sigma);
                             let rows = cells.range(i, j, l..l + 1);
                             let is_hit = cells.records[rows].iter().any(|row| f64::from(row.data) > limit);
+                            let clean = *open == 0;
                             assert!(!(clean & is_hit), "{kind:?} {sigma} cell {i} {j} {l}");
-                            n_clean += usize::from(*clean);
+                            n_clean += usize::from(clean);
                             n_hit += usize::from(is_hit);
                         }
                     }

@@ -8,12 +8,17 @@
 )]
 
 use super::gather::{Cells, GatherWork, PADDING, Record, RowId, SAMPLE};
+use bytemuck::Zeroable;
+use bytemuck::allocation::zeroed_vec;
 use rayon::prelude::*;
 
 /// How many rows before it is written the place of a row is asked for.
 const AHEAD: usize = 64;
 /// Rows that one thread looks through at once.
 const CHUNK: usize = 1 << 15;
+
+// SAFETY: a record is six numbers, and 0 is one.
+unsafe impl Zeroable for Record {}
 
 /// An array that threads fill, each at places of its own.
 struct Places<T> {
@@ -91,11 +96,9 @@ pub(super) fn sort(works: &mut [GatherWork], n_cells: usize, cells: &mut Cells) 
     }
     // The last cell holds what is left out: it is sorted as well, and cut off.
     let (kept, n_rows) = (offsets[n_cells] as usize, sum as usize);
-    if records.len() < n_rows {
-        records.resize(n_rows, Record::default());
-        bits.resize(n_rows, 0);
-        sample.resize(n_rows + PADDING, 0.0);
-    }
+    make_room(records, n_rows);
+    make_room(bits, n_rows);
+    make_room(sample, n_rows + PADDING);
     ids.resize(works.iter().map(|work| work.rows.ids.len()).sum(), RowId::default());
     let target = Target {
         records: Places::of(&mut records[..n_rows]),
@@ -115,6 +118,17 @@ pub(super) fn sort(works: &mut [GatherWork], n_cells: usize, cells: &mut Cells) 
         }
     });
     sample[kept..kept + PADDING].fill(f32::NAN);
+}
+
+/// Makes a buffer long enough, whatever becomes of its values.
+///
+/// Zeroed memory comes from the system untouched: the threads that fill it take its pages, each its own.
+pub(super) fn make_room<T: Zeroable>(buffer: &mut Vec<T>, n: usize) {
+    if buffer.len() < n {
+        // The old buffer goes first, so that both are never held; windows differ by little in their rows.
+        *buffer = Vec::new();
+        *buffer = zeroed_vec(n + n / 32);
+    }
 }
 
 /// Writes the rows of one thread to their places.

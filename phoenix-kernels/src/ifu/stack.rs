@@ -1,11 +1,13 @@
 //! Exposures to a cube, one window of planes at a time.
 
+use super::blocks::PlaneIndex;
+use super::budget;
 use super::centres::Centres;
 use super::covariance;
 use super::exposure::{CoordinateState, Exposure};
 use super::gather::{GatherCounts, GatherRequest};
 use super::grid::{self, CubeGrid, GridRequest, Limits, spatial_scale};
-use super::index::{self, PlaneIndex, ScanRequest};
+use super::index::{self, ScanRequest};
 use super::options::StackOptions;
 use super::position::Locator;
 use super::resample::Resample;
@@ -28,6 +30,8 @@ pub struct Stack<'a> {
     pub(super) grid: CubeGrid,
     limits: Limits,
     pub(super) index: Vec<PlaneIndex>,
+    /// Rows of all planes up to each, estimated.
+    pub(super) rows_below: Vec<f64>,
     left_out: GatherCounts,
     pub(super) centres: Centres,
     /// Planes of a window.
@@ -109,12 +113,14 @@ impl<'a> Stack<'a> {
             grid,
             limits,
             index: Vec::new(),
+            rows_below: Vec::new(),
             left_out: scan.left_out,
             centres,
             window: 1,
             strips: Vec::new(),
         };
-        stack.index = stack.gather_request::<M>().plane_index(&scan.index);
+        stack.index = stack.gather_request::<M>().plane_index(scan.index);
+        stack.rows_below = budget::rows_below(&stack.index, stack.grid.naxis[2]);
         (stack.window, stack.strips) = stack.choose_window::<M>(hooks)?;
         Ok(stack)
     }
