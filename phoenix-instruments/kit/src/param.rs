@@ -1,5 +1,6 @@
 //! Parameter values as people type them: numbers may come as text, lists as comma-separated text.
 
+use phoenix_core::traits::ParamSpec;
 use serde::{Deserialize, Deserializer, de};
 
 #[derive(Deserialize)]
@@ -21,6 +22,16 @@ fn parse<E: de::Error>(text: &str) -> Result<f64, E> {
     text.trim()
         .parse()
         .map_err(|_| E::custom(format!("{text:?} is no number")))
+}
+
+/// Returns what help texts say about parameters: name, meaning, allowed values.
+pub fn described<'a>(params: impl IntoIterator<Item = (&'a str, &'a str, &'a str)>) -> Vec<ParamSpec> {
+    let spec = |(name, doc, values): (&str, &str, &str)| ParamSpec {
+        name: name.into(),
+        doc: doc.into(),
+        values: values.into(),
+    };
+    params.into_iter().map(spec).collect()
 }
 
 /// Reads a number, given as number or text.

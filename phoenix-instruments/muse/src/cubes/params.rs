@@ -135,12 +135,7 @@ pub(super) fn specs() -> Vec<ParamSpec> {
         ),
         ("mad", "Take sigma from the median absolute deviation.", "true | false"),
     ];
-    let spec = |(name, doc, values): (&str, &str, &str)| ParamSpec {
-        name: name.into(),
-        doc: doc.into(),
-        values: values.into(),
-    };
-    ALL.map(spec).to_vec()
+    param::described(ALL)
 }
 
 #[cfg(test)]

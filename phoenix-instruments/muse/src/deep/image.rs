@@ -6,8 +6,7 @@ use ndarray::{Array2, ArrayView3};
 use phoenix_core::caveat::Caveat;
 use phoenix_core::product::{Hdu, HduData, Pixels, Product};
 use phoenix_core::traits::{
-    FrameReader, InputSet, InputSpec, Outcome, ParamSpec, ProductSink, Recipe, RecipeError, RecipeSpec, ResourceModel,
-    RunContext,
+    FrameReader, InputSet, InputSpec, Outcome, ProductSink, Recipe, RecipeError, RecipeSpec, ResourceModel, RunContext,
 };
 use phoenix_kernels::ifu::{
     Filter, GridRequest, ImageAccumulator, Slab, SpectralAxis, Stack, StackStats, default_step,
@@ -117,13 +116,7 @@ impl Default for ExpImage {
                     is_main: true,
                 }],
                 outputs: vec!["IMAGE_FOV".into()],
-                params: params
-                    .map(|(name, doc, values)| ParamSpec {
-                        name: name.into(),
-                        doc: doc.into(),
-                        values: values.into(),
-                    })
-                    .to_vec(),
+                params: param::described(params),
                 references: vec!["docs/algorithms/deep-weights.md".into()],
                 // As of a cube of the same table, but nothing of it is kept.
                 resources: ResourceModel {

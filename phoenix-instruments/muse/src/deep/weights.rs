@@ -3,8 +3,8 @@
 use phoenix_core::frame::FrameRef;
 use phoenix_core::header::Header;
 use phoenix_core::traits::{
-    FrameReader, HduKind, InputSet, InputSpec, Outcome, ParamSpec, ProductSink, Recipe, RecipeError, RecipeSpec,
-    ResourceModel, RunContext,
+    FrameReader, HduKind, InputSet, InputSpec, Outcome, ProductSink, Recipe, RecipeError, RecipeSpec, ResourceModel,
+    RunContext,
 };
 use phoenix_kit::{param, threads};
 use serde::{Deserialize, Serialize};
@@ -153,13 +153,7 @@ impl Default for ExpWeights {
                     input("OFFSET_LIST", 1, Some(1), true),
                 ],
                 outputs: vec!["OFFSET_LIST".into()],
-                params: params
-                    .map(|(name, doc, values)| ParamSpec {
-                        name: name.into(),
-                        doc: doc.into(),
-                        values: values.into(),
-                    })
-                    .to_vec(),
+                params: param::described(params),
                 references: vec!["docs/algorithms/deep-weights.md".into()],
                 resources: ResourceModel {
                     base_bytes: 64 << 20,
