@@ -1,7 +1,7 @@
 //! How large a window may be: planes, and strips of rows of voxels where whole planes do not fit.
 
 use super::blocks::PlaneIndex;
-use super::gather;
+use super::runs;
 use super::stack::Stack;
 use super::window::{BYTES_PER_CELL, BYTES_PER_ROW, BYTES_PER_VOXEL};
 use crate::math::Math;
@@ -71,7 +71,7 @@ impl Costs<'_> {
 /// Estimates from the index how many rows lie in all planes up to each.
 pub(super) fn rows_below(index: &[PlaneIndex], nz: usize) -> Vec<f64> {
     let mut sums = vec![0.0];
-    for rows in gather::rows_per_plane(index, nz) {
+    for rows in runs::rows_per_plane(index, nz) {
         sums.push(sums[sums.len() - 1] + rows);
     }
     sums

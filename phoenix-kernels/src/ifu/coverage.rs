@@ -4,8 +4,9 @@
 //! `docs/algorithms/ifu-combine.md`, "Exposure map".
 
 use super::covariance::spread_out;
-use super::gather::{self, Cells, GatherWork};
+use super::gather::{Cells, GatherWork};
 use super::resample::{Resample, TileMut, Window};
+use super::runs;
 use super::stack::Stack;
 use crate::math::{Math, Numerics, Portable, System};
 use crate::{Hooks, KernelError};
@@ -96,7 +97,7 @@ impl Stack<'_> {
         let mut counts = vec![0_usize; nx * ny];
         let mut n_runs = 0;
         for run in runs {
-            let units: Vec<(usize, Range<u64>)> = gather::units(&self.index[exposure..=exposure], run)
+            let units: Vec<(usize, Range<u64>)> = runs::units(&self.index[exposure..=exposure], run)
                 .into_iter()
                 .map(|(_, rows)| (exposure, rows))
                 .collect();

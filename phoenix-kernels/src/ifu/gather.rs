@@ -14,6 +14,7 @@ use super::exposure::{Exposure, SliceDirection};
 use super::keys::{KeyRequest, Placement, keys, saturated};
 use super::pixtable::{Columns, PixelRows, RowBuffers};
 use super::position::{Locator, Placer};
+use super::runs::{shares, units};
 pub use super::slab::RowId;
 use super::sort::{make_room, sort};
 use crate::math::{Math, Numerics};
@@ -41,8 +42,6 @@ pub const CAME_SATURATED: u8 = 1 << 6;
 const COSMIC_RAY: i32 = 1 << 5;
 /// Quality bit of a saturated pixel.
 const SATURATED: i32 = 1 << 12;
-/// Rows placed at once.
-const UNIT_ROWS: u64 = 1 << 15;
 
 /// One row in its cell.
 #[derive(Clone, Copy, Debug, Default)]
@@ -527,50 +526,6 @@ impl<M: Math> GatherRequest<M> {
         self.locator.cells(x, y, i, j);
         Ok(())
     }
-}
-
-/// Cuts runs of rows into `n` parts of about the same number of rows, in order.
-fn shares(units: &[(usize, Range<u64>)], n: usize) -> Vec<&[(usize, Range<u64>)]> {
-    let all: u64 = units.iter().map(|(_, rows)| rows.end - rows.start).sum();
-    let (mut taken, mut first) = (0, 0);
-    (1..=n as u64)
-        .map(|part| {
-            let start = first;
-            while first < units.len() && (part == n as u64 || taken < all * part / n as u64) {
-                taken += units[first].1.end - units[first].1.start;
-                first += 1;
-            }
-            &units[start..first]
-        })
-        .collect()
-}
-
-/// Lists the runs of rows that touch `window`, in order of exposure and row.
-pub fn units(index: &[PlaneIndex], window: &Range<usize>) -> Vec<(usize, Range<u64>)> {
-    let of = |(exposure, blocks): (usize, &PlaneIndex)| {
-        let mut units: Vec<(usize, Range<u64>)> = Vec::new();
-        blocks.touching(window, |rows, _| match units.last_mut() {
-            Some((_, last)) if last.end == rows.start && rows.end - last.start <= UNIT_ROWS => last.end = rows.end,
-            _ => units.push((exposure, rows)),
-        });
-        units
-    };
-    index.par_iter().enumerate().flat_map_iter(of).collect()
-}
-
-/// Estimates the number of rows that touch each of `n` planes, from the index alone.
-pub fn rows_per_plane(index: &[PlaneIndex], n: usize) -> Vec<f64> {
-    let of = |blocks: &PlaneIndex| {
-        let mut density = vec![0.0; n];
-        blocks.touching(&(0..n), |rows, planes| {
-            let planes = planes.start..planes.end.min(n);
-            let share = (rows.end - rows.start) as f64 / planes.len().max(1) as f64;
-            density[planes].iter_mut().for_each(|d| *d += share);
-        });
-        density
-    };
-    let parts: Vec<Vec<f64>> = index.par_iter().map(of).collect();
-    (0..n).map(|plane| parts.iter().map(|part| part[plane]).sum()).collect()
 }
 
 /// Reads rows of exposure `n` and checks what came.

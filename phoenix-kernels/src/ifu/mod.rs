@@ -26,6 +26,7 @@ mod order;
 pub mod pixtable;
 pub mod position;
 pub mod resample;
+mod runs;
 pub(crate) mod screen;
 pub mod slab;
 pub mod smallfield;

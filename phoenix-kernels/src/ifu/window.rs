@@ -3,8 +3,9 @@
 use super::cosmic::{CosmicTest, CosmicWork};
 use super::drizzle;
 use super::exposure::SliceDirection;
-use super::gather::{self, ALONG_X, ALONG_Y, Cells, GOOD, GatherRequest, GatherWork, REJECTED, Record};
+use super::gather::{ALONG_X, ALONG_Y, Cells, GOOD, GatherRequest, GatherWork, REJECTED, Record};
 use super::resample::{Resample, TileMut, Window};
+use super::runs;
 use super::slab::{SlabBuffers, StackStats};
 use super::stack::Stack;
 use crate::math::Math;
@@ -143,7 +144,7 @@ impl WindowWork {
         };
         let counts = request.gather(
             stack.exposures,
-            &gather::units(&stack.index, &fresh),
+            &runs::units(&stack.index, &fresh),
             [&window, &held, &counted],
             hooks,
             &mut self.gather,
