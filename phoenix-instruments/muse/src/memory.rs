@@ -9,6 +9,8 @@ const LEAST_WINDOW_BYTES: u64 = 40 << 20;
 const MOST_WINDOW_BYTES: u64 = 3 << 30;
 /// Bytes of one row in the files.
 const ROW_BYTES: u64 = 28;
+/// Bytes of a window for each row of the longest exposure: as many rows as it has go into a window, nearly.
+const WINDOW_BYTES_PER_ROW: u64 = 50;
 /// Program, images, buffers of readers and writers.
 const BASE_BYTES: u64 = 40 << 20;
 /// Fewest rows of a block of the index, and most blocks of an exposure.
@@ -21,9 +23,9 @@ const FLOOR_BYTES: u64 = 8 << 20;
 /// Threads that can be used well.
 pub(crate) const MOST_THREADS: usize = 64;
 
-/// Returns the memory that a window is made to fill: twice what the longest exposure has, whatever their number.
+/// Returns the memory that a window is made to fill: it follows from the longest exposure, whatever their number.
 pub(crate) fn wanted_window_bytes(n_rows: impl Iterator<Item = u64>) -> usize {
-    let bytes = n_rows.max().unwrap_or(0).saturating_mul(2 * ROW_BYTES);
+    let bytes = n_rows.max().unwrap_or(0).saturating_mul(WINDOW_BYTES_PER_ROW);
     usize::try_from(bytes.clamp(LEAST_WINDOW_BYTES, MOST_WINDOW_BYTES)).unwrap_or(usize::MAX)
 }
 
