@@ -203,6 +203,47 @@ fn what_was_written_is_what_is_read() {
     );
 }
 
+/// Writes two images of some MiB in slabs of these planes, those of both in turn as a stream does.
+fn write_slabs(path: &Path, slabs: &[std::ops::Range<usize>]) {
+    let [nz, plane] = [11, 150_001];
+    let value = |hdu: usize, at: usize| (at * 7 + hdu) as f32 * 0.25;
+    let mut file = FitsWriter::create(path, &WriteOptions::default().data_md5(true)).unwrap();
+    file.append_image(ImageSpec::header_only(Header::new())).unwrap();
+    for name in ["DATA", "STAT"] {
+        file.append_image(ImageSpec::new(ElementType::F32, &[nz, 1, plane], Header::new()).name(name))
+            .unwrap();
+    }
+    for slab in slabs {
+        for hdu in [1, 2] {
+            let values: Vec<f32> = (slab.start * plane..slab.end * plane)
+                .map(|at| value(hdu, at))
+                .collect();
+            file.write_planes(hdu, slab.start, &values).unwrap();
+        }
+    }
+    file.finish().unwrap();
+}
+
+#[test]
+fn large_slabs_make_the_same_file_whatever_their_order_and_the_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let (ascending, other) = ([0..4, 4..8, 8..11], [8..11, 0..4, 4..8]);
+    write_slabs(&path("alone"), &ascending);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+    pool.install(|| write_slabs(&path("together"), &ascending));
+    pool.install(|| write_slabs(&path("disordered"), &other));
+    let alone = std::fs::read(path("alone")).unwrap();
+    for name in ["together", "disordered"] {
+        assert!(std::fs::read(path(name)).unwrap() == alone, "{name}");
+    }
+    let file = FitsFile::open(path("alone")).unwrap();
+    assert_eq!(
+        file.hdus()[0].header.str("DATAMD5").unwrap(),
+        phoenix_io::digest::data_md5(&file).unwrap()
+    );
+}
+
 #[test]
 fn a_header_that_outgrows_its_room_moves_the_data() {
     let folder = tempfile::tempdir().unwrap();

@@ -160,17 +160,22 @@ pub(super) struct Rows {
 }
 
 impl Rows {
+    /// Returns the columns of numbers that every row has.
+    fn numbers(&mut self) -> [&mut Vec<f32>; 5] {
+        [
+            &mut self.x,
+            &mut self.y,
+            &mut self.lambda,
+            &mut self.data,
+            &mut self.stat,
+        ]
+    }
+
     /// Makes room for `more` rows; never gives room back.
     fn reserve(&mut self, more: usize, has_weight: bool) {
         let n = self.n + more;
         if self.key.len() < n {
-            for column in [
-                &mut self.x,
-                &mut self.y,
-                &mut self.lambda,
-                &mut self.data,
-                &mut self.stat,
-            ] {
+            for column in self.numbers() {
                 column.resize(n, 0.0);
             }
             self.bits.resize(n, 0);
@@ -180,33 +185,10 @@ impl Rows {
             self.weight.resize(n, 0.0);
         }
     }
-}
 
-/// Buffers of one thread, used again for each window.
-#[derive(Debug, Default)]
-pub struct GatherWork {
-    buffer: RowBuffers,
-    planes: Vec<i32>,
-    /// Planes of the rows that were kept.
-    kept_planes: Vec<i32>,
-    cells: [Vec<i32>; 2],
-    pub(super) rows: Rows,
-    /// End of the rows that share one weight, and that weight; `None` where each row has its own.
-    pub(super) segments: Vec<(usize, Option<f32>)>,
-    /// Number of rows of each cell, then the place of the next.
-    pub(super) counts: Vec<u32>,
-}
-
-impl Rows {
     /// Makes room for `n` rows at once, of which none is there yet.
     fn make_room(&mut self, n: usize) {
-        for column in [
-            &mut self.x,
-            &mut self.y,
-            &mut self.lambda,
-            &mut self.data,
-            &mut self.stat,
-        ] {
+        for column in self.numbers() {
             make_room(column, n);
         }
         make_room(&mut self.bits, n);
@@ -221,13 +203,7 @@ impl Rows {
             if self.key[row] == dropped {
                 continue;
             }
-            for column in [
-                &mut self.x,
-                &mut self.y,
-                &mut self.lambda,
-                &mut self.data,
-                &mut self.stat,
-            ] {
+            for column in self.numbers() {
                 column[to] = column[row];
             }
             if has_weight {
@@ -245,6 +221,21 @@ impl Rows {
             self.ids.truncate(to);
         }
     }
+}
+
+/// Buffers of one thread, used again for each window.
+#[derive(Debug, Default)]
+pub struct GatherWork {
+    buffer: RowBuffers,
+    planes: Vec<i32>,
+    /// Planes of the rows that were kept.
+    kept_planes: Vec<i32>,
+    cells: [Vec<i32>; 2],
+    pub(super) rows: Rows,
+    /// End of the rows that share one weight, and that weight; `None` where each row has its own.
+    pub(super) segments: Vec<(usize, Option<f32>)>,
+    /// Number of rows of each cell, then the place of the next.
+    pub(super) counts: Vec<u32>,
 }
 
 impl GatherWork {
