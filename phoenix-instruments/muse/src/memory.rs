@@ -14,8 +14,8 @@ const WINDOW_BYTES_PER_ROW: u64 = 50;
 /// Program, images, buffers of readers and writers.
 const BASE_BYTES: u64 = 40 << 20;
 /// Fewest rows of a block of the index, and most blocks of an exposure.
-const BLOCKS: [u64; 2] = [32, 262_144];
-/// Bytes of the index for each block.
+const BLOCKS: [u64; 2] = [32, 196_608];
+/// Bytes of the index for each block; what strips need to know beside is counted with their windows.
 const BLOCK_BYTES: u64 = 5;
 
 /// Memory for windows below which no stack is begun; fields that need more say so when they are known.

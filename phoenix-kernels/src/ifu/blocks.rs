@@ -137,15 +137,19 @@ impl BlockIndex {
         }
         let planes = self.blocks;
         let cuts: Vec<_> = (self.cuts.iter())
-            .map(|cut| (cut.block, cut.rows, packed(cut.lambda)))
+            .map(|cut| PlaneCut {
+                block: cut.block as u32,
+                rows: cut.rows as u32,
+                planes: packed(cut.lambda),
+            })
             .collect();
         let mut groups: Vec<[u16; 2]> = planes
             .chunks(GROUP)
             .map(|group| group.iter().copied().fold(NOWHERE, join))
             .collect();
-        for (block, _, planes) in &cuts {
-            if let Some(group) = groups.get_mut(*block as usize / GROUP) {
-                *group = join(*group, *planes);
+        for cut in &cuts {
+            if let Some(group) = groups.get_mut(cut.block as usize / GROUP) {
+                *group = join(*group, cut.planes);
             }
         }
         PlaneIndex {
@@ -169,13 +173,36 @@ pub struct PlaneIndex {
     planes: Vec<[u16; 2]>,
     /// The same for each [`GROUP`] of blocks, parts of blocks included.
     groups: Vec<[u16; 2]>,
-    /// Block, rows of its first part, planes of its second.
-    cuts: Vec<(u64, u64, [u16; 2])>,
+    cuts: Vec<PlaneCut>,
+}
+
+/// A block in two parts.
+#[derive(Clone, Copy, Debug)]
+struct PlaneCut {
+    block: u32,
+    /// Rows of the first part.
+    rows: u32,
+    /// Planes of the second part.
+    planes: [u16; 2],
+}
+
+/// Rows whose planes the index knows by themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// A block, or its first part.
+    Block(usize),
+    /// The second part of a block, by its number among those.
+    Rest(usize),
 }
 
 impl PlaneIndex {
     /// Hands the rows and planes of each part that touches `window` to `take`, in order.
     pub fn touching(&self, window: &Range<usize>, mut take: impl FnMut(Range<u64>, Range<usize>)) {
+        self.parts(window, |_, rows, planes| take(rows, planes));
+    }
+
+    /// As [`Self::touching`], and tells which part it is.
+    pub(super) fn parts(&self, window: &Range<usize>, mut take: impl FnMut(Part, Range<u64>, Range<usize>)) {
         let (low, high) = (window.start / self.unit, window.end.div_ceil(self.unit));
         let touches = |[start, end]: [u16; 2]| usize::from(start) < high && usize::from(end) > low && start < end;
         let wide = |[start, end]: [u16; 2]| usize::from(start) * self.unit..usize::from(end) * self.unit;
@@ -183,27 +210,66 @@ impl PlaneIndex {
             if !touches(*group) {
                 continue;
             }
-            let first = (n * GROUP) as u64;
-            let mut cuts = self.cuts[self.cuts.partition_point(|cut| cut.0 < first)..]
-                .iter()
-                .peekable();
+            let first = n * GROUP;
+            let mut cut = self.cuts_before(first);
             for (block, planes) in (first..).zip(planes) {
-                let cut = cuts.next_if(|cut| cut.0 == block);
-                if cut.is_none() && !touches(*planes) {
-                    continue;
-                }
-                let rows = block * self.block_rows..((block + 1) * self.block_rows).min(self.n_rows);
-                let middle = cut.map_or(rows.end, |cut| rows.start + cut.1);
+                let (rows, middle) = self.rows_of(block, cut);
                 if touches(*planes) {
-                    take(rows.start..middle, wide(*planes));
+                    take(Part::Block(block), rows.start..middle, wide(*planes));
                 }
-                if let Some((.., planes)) = cut
-                    && touches(*planes)
-                {
-                    take(middle..rows.end, wide(*planes));
+                if middle < rows.end {
+                    let planes = self.cuts[cut].planes;
+                    if touches(planes) {
+                        take(Part::Rest(cut), middle..rows.end, wide(planes));
+                    }
+                    cut += 1;
                 }
             }
         }
+    }
+
+    /// Hands the parts that a run of rows consists of to `take`, in order; both ends are those of a part.
+    pub(super) fn parts_of(&self, run: &Range<u64>, mut take: impl FnMut(Part, Range<u64>)) {
+        let first = (run.start / self.block_rows) as usize;
+        let mut cut = self.cuts_before(first);
+        for block in first..run.end.div_ceil(self.block_rows) as usize {
+            let (rows, middle) = self.rows_of(block, cut);
+            if rows.start >= run.start && middle <= run.end {
+                take(Part::Block(block), rows.start..middle);
+            }
+            if middle < rows.end {
+                if middle >= run.start && rows.end <= run.end {
+                    take(Part::Rest(cut), middle..rows.end);
+                }
+                cut += 1;
+            }
+        }
+    }
+
+    /// Number of blocks, and of those in two parts.
+    pub(super) fn counts(&self) -> [usize; 2] {
+        [self.planes.len(), self.cuts.len()]
+    }
+
+    /// Bytes of the index.
+    pub(super) fn bytes(&self) -> usize {
+        (self.planes.len() + self.groups.len()) * size_of::<[u16; 2]>() + self.cuts.len() * size_of::<PlaneCut>()
+    }
+
+    /// Number of blocks in two parts before `block`.
+    fn cuts_before(&self, block: usize) -> usize {
+        self.cuts.partition_point(|cut| (cut.block as usize) < block)
+    }
+
+    /// Rows of a block, and the end of its first part; `cut` is the first block in two parts that is not before it.
+    fn rows_of(&self, block: usize, cut: usize) -> (Range<u64>, u64) {
+        let first = block as u64 * self.block_rows;
+        let rows = first..(first + self.block_rows).min(self.n_rows);
+        let middle = match self.cuts.get(cut) {
+            Some(cut) if cut.block as usize == block => first + u64::from(cut.rows),
+            _ => rows.end,
+        };
+        (rows, middle)
     }
 }
 

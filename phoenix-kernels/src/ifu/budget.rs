@@ -1,6 +1,7 @@
 //! How large a window may be: planes, and strips of rows of voxels where whole planes do not fit.
 
 use super::blocks::PlaneIndex;
+use super::heights::Heights;
 use super::runs;
 use super::stack::Stack;
 use super::window::{BYTES_PER_CELL, BYTES_PER_ROW, BYTES_PER_VOXEL};
@@ -25,20 +26,23 @@ struct Costs<'a> {
 }
 
 impl Costs<'_> {
-    /// Bytes for `planes` planes, of whose rows `share` are in the largest strip of `ny` rows of cells.
-    fn of(&self, planes: usize, share: f64, ny: usize) -> usize {
+    /// Rows of the fullest `planes` planes and their margins.
+    fn rows(&self, planes: usize) -> f64 {
+        let nz = self.naxis[2];
+        let rows = |p: usize| self.sums[(p + planes + self.margin).min(nz)] - self.sums[p.saturating_sub(self.margin)];
+        (0..nz).step_by(planes).map(rows).fold(0.0, f64::max)
+    }
+
+    /// Bytes for `planes` planes and `rows` rows in `ny` rows of cells.
+    fn of(&self, planes: usize, rows: f64, ny: usize) -> usize {
         let [nx, all_y, nz] = self.naxis;
-        let most = (0..nz)
-            .step_by(planes)
-            .map(|p| self.sums[(p + planes + self.margin).min(nz)] - self.sums[p.saturating_sub(self.margin)])
-            .fold(0.0, f64::max);
         let cells = (planes + 2 * self.margin).min(nz) * nx * ny;
-        (most * share) as usize * BYTES_PER_ROW + cells * self.cell_bytes + planes * nx * all_y * self.voxel_bytes
+        rows as usize * BYTES_PER_ROW + cells * self.cell_bytes + planes * nx * all_y * self.voxel_bytes
     }
 
     /// Bytes for `planes` whole planes.
     fn whole(&self, planes: usize) -> usize {
-        self.of(planes, 1.0, self.naxis[1])
+        self.of(planes, self.rows(planes), self.naxis[1])
     }
 
     /// The deepest plane range whose costs are within `bytes`.
@@ -55,17 +59,63 @@ impl Costs<'_> {
         fits
     }
 
-    /// Bytes for `planes` planes in strips of `height` rows of voxels; `density` are rows of tables along y.
-    fn in_strips(&self, planes: usize, height: usize, density: &[u64]) -> usize {
+    /// The tallest strips of `planes` planes within `bytes`, less than the whole.
+    fn tallest(&self, planes: usize, more: usize, along_y: &AlongY, bytes: usize) -> Option<usize> {
+        let rows = self.rows(planes);
+        let fits = |height: &usize| self.in_strips(planes, rows, height + more, along_y) <= bytes;
+        (1..self.naxis[1]).rev().find(fits)
+    }
+
+    /// Bytes for `planes` planes with `rows` rows in strips of `height` rows of voxels.
+    fn in_strips(&self, planes: usize, rows: f64, height: usize, along_y: &AlongY) -> usize {
         let ny = self.naxis[1];
-        let all = density.iter().sum::<u64>().max(1) as f64;
         let costs = (0..ny).step_by(height).map(|first| {
             let strip = first.saturating_sub(self.margin)..(first + height + self.margin).min(ny);
-            let share = density[strip.clone()].iter().sum::<u64>() as f64 / all;
-            self.of(planes, share, strip.len())
+            self.of(planes, rows * along_y.share(&strip), strip.len())
         });
         costs.max().unwrap_or(0)
     }
+
+    /// How often each row is read in windows of `planes` planes and strips of `height` rows of voxels, if the index tells
+    /// its plane and its row of cells to `spread`.
+    fn reads(&self, [planes, height]: [usize; 2], spread: [f64; 2]) -> f64 {
+        let [_, ny, nz] = self.naxis;
+        let of = |n: usize, size: usize, spread: f64| {
+            let read = ((size + 2 * self.margin) as f64 + spread).min(n as f64);
+            n.div_ceil(size) as f64 * read / n as f64
+        };
+        of(nz, planes, spread[0]) * of(ny, height, spread[1])
+    }
+}
+
+/// Shares of the rows of a table along y.
+struct AlongY(Vec<f64>);
+
+impl AlongY {
+    fn new(density: &[u64]) -> Self {
+        let all = density.iter().sum::<u64>().max(1) as f64;
+        let mut sums = vec![0.0];
+        let mut below = 0;
+        for rows in density {
+            below += rows;
+            sums.push(below as f64 / all);
+        }
+        Self(sums)
+    }
+
+    fn share(&self, strip: &Range<usize>) -> f64 {
+        self.0[strip.end] - self.0[strip.start]
+    }
+}
+
+/// How a stack is worked on.
+pub(super) struct Division {
+    /// Planes of a window.
+    pub(super) planes: usize,
+    /// Strips of rows of voxels.
+    pub(super) strips: Vec<Range<usize>>,
+    /// What tells the rows of a strip, where there are several.
+    pub(super) heights: Option<Heights>,
 }
 
 /// Estimates from the index how many rows lie in all planes up to each.
@@ -82,28 +132,47 @@ impl Stack<'_> {
     ///
     /// # Errors
     /// `Memory` where one plane in strips of one row of voxels does not fit; `Stopped`, `Read`, `Shape`.
-    pub(super) fn choose_window<M: Math>(&self, hooks: &Hooks<'_>) -> Result<(usize, Vec<Range<usize>>), KernelError> {
+    pub(super) fn divide<M: Math>(&self, hooks: &Hooks<'_>) -> Result<Division, KernelError> {
         let [_, ny, nz] = self.grid.naxis;
         let costs = self.costs();
         let (allowed, filled) = (self.options.memory_bytes, self.filled(&costs));
         // All windows are to have the same depth.
         let even = |n: usize, most: usize| n.div_ceil(n.div_ceil(most));
         if costs.whole(1) <= allowed {
-            let planes = even(nz, costs.deepest(filled));
-            return Ok((planes, std::iter::once(0..ny).collect()));
+            return Ok(Division {
+                planes: even(nz, costs.deepest(filled)),
+                strips: std::iter::once(0..ny).collect(),
+                heights: None,
+            });
         }
-        let density = self.density_along_y::<M>(hooks)?;
-        for planes in (1..=LEAST_PLANES.min(nz)).rev() {
-            let fits = |height: &usize| costs.in_strips(planes, *height, &density) <= allowed;
-            if let Some(height) = (1..ny).rev().find(fits) {
-                let height = even(ny, height);
-                let strips = (0..ny).step_by(height).map(|y| y..(y + height).min(ny)).collect();
-                return Ok((planes, strips));
+        let along_y = AlongY::new(&self.density_along_y::<M>(hooks)?);
+        let beside = Heights::bytes(&self.index);
+        let floor = costs.in_strips(1, costs.rows(1), 1, &along_y) + beside;
+        if floor > allowed {
+            return Err(KernelError::Memory {
+                allowed_bytes: allowed,
+                floor_bytes: floor,
+            });
+        }
+        let heights = self.heights::<M>(0..nz, hooks)?;
+        let spread = [runs::spread(&self.index), heights.spread(&self.index)];
+        let (mut least, mut best) = (f64::INFINITY, [1, 1]);
+        for planes in 1..=nz.min(MOST_PLANES) {
+            // Deeper windows have lower strips.
+            let Some(height) = costs.tallest(planes, 0, &along_y, allowed - beside) else {
+                break;
+            };
+            let division = [even(nz, planes), even(ny, height)];
+            let reads = costs.reads(division, spread);
+            if reads < least {
+                (least, best) = (reads, division);
             }
         }
-        Err(KernelError::Memory {
-            allowed_bytes: allowed,
-            floor_bytes: costs.in_strips(1, 1, &density),
+        let [planes, height] = best;
+        Ok(Division {
+            planes,
+            strips: (0..ny).step_by(height).map(|y| y..(y + height).min(ny)).collect(),
+            heights: Some(heights),
         })
     }
 
@@ -123,9 +192,10 @@ impl Stack<'_> {
         if costs.whole(planes) <= filled {
             return Ok(ny);
         }
-        let density = self.density_along_y::<M>(hooks)?;
-        let fits = |height: &usize| costs.in_strips(planes, *height + more, &density) <= filled;
-        Ok((1..ny).rev().find(fits).unwrap_or(1))
+        let along_y = AlongY::new(&self.density_along_y::<M>(hooks)?);
+        let beside = Heights::bytes(&self.index);
+        let height = costs.tallest(planes, more, &along_y, filled.saturating_sub(beside));
+        Ok(height.unwrap_or(1))
     }
 
     /// Memory that windows fill.
@@ -138,7 +208,7 @@ impl Stack<'_> {
         Costs {
             sums: &self.rows_below,
             naxis: self.grid.naxis,
-            margin: self.reach() + usize::from(self.options.cosmic.sigma > 0.0),
+            margin: self.margin(),
             cell_bytes: BYTES_PER_CELL * (1 + rayon::current_num_threads()),
             voxel_bytes: BYTES_PER_VOXEL + if self.options.counts { 4 } else { 0 },
         }

@@ -17,13 +17,15 @@ use std::sync::{Mutex, PoisonError};
 
 /// Fewest rows of a block.
 const LEAST_ROWS: u64 = 32;
-/// Most blocks of an exposure: 4 bytes each, 1 MiB in all.
-const MOST_BLOCKS: u64 = 262_144;
+/// Most blocks of an exposure: 4 bytes each, 768 KiB in all, so that there is room for what else is to be known of them.
+const MOST_BLOCKS: u64 = 196_608;
 /// Rows read at once in the scan.
 const ROWS_AT_ONCE: u64 = 1 << 16;
 /// Blocks that reach farther in wavelength (Angstrom) are looked through for a place where one slice ends and the next
 /// begins: such a block would be read for every window between.
 const WIDE: f32 = 50.0;
+/// One block of so many may be in two parts: where more are, the rows are in no order and parts would not help.
+const BLOCKS_PER_CUT: usize = 16;
 
 /// Result of the scan of all exposures.
 #[derive(Debug)]
@@ -62,7 +64,7 @@ pub fn scan<M: Math>(
     request: &ScanRequest,
     hooks: &Hooks<'_>,
 ) -> Result<Scan, KernelError> {
-    let chunks = |rows: &dyn PixelRows| (rows.len().div_ceil(ROWS_AT_ONCE)) as usize;
+    let chunks = |rows: &dyn PixelRows| (rows.len().div_ceil(rows_per_chunk(rows.len()))) as usize;
     let n_all = exposures.iter().map(|e| chunks(e.rows)).sum();
     let done = AtomicUsize::new(0);
     // What all threads have found so far: which rows it spares depends on their order, the result does not.
@@ -72,8 +74,8 @@ pub fn scan<M: Math>(
     let mut left_out = GatherCounts::default();
     for (n, exposure) in exposures.iter().enumerate() {
         let n_rows = exposure.rows.len();
-        let block_rows = n_rows.div_ceil(MOST_BLOCKS).max(LEAST_ROWS).next_power_of_two();
-        let per_chunk = ROWS_AT_ONCE.max(block_rows);
+        let block_rows = rows_per_block(n_rows);
+        let per_chunk = rows_per_chunk(n_rows);
         let placer = Placer::<M>::new(exposures, n, request.numerics);
         let locator = Locator::<M>::new(&request.grid, request.origin, request.numerics);
         let bound = Bound::new(exposures, n, &request.grid, &locator, request.numerics);
@@ -137,6 +139,17 @@ pub fn scan<M: Math>(
         limits,
         left_out,
     })
+}
+
+/// Rows of a block of a table of `n_rows`.
+fn rows_per_block(n_rows: u64) -> u64 {
+    n_rows.div_ceil(MOST_BLOCKS).next_multiple_of(16).max(LEAST_ROWS)
+}
+
+/// Rows of the blocks that are scanned at once.
+fn rows_per_chunk(n_rows: u64) -> u64 {
+    let rows = rows_per_block(n_rows);
+    (ROWS_AT_ONCE / rows).max(1) * rows
 }
 
 struct Chunk {
@@ -217,6 +230,12 @@ fn scan_chunk<M: Math>(
             });
         }
         blocks.push(range);
+    }
+    if cuts.len() > blocks.len() / BLOCKS_PER_CUT + 1 {
+        for cut in cuts.drain(..) {
+            let range: &mut [f32; 2] = &mut blocks[cut.block as usize];
+            *range = [range[0].min(cut.lambda[0]), range[1].max(cut.lambda[1])];
+        }
     }
     let phoenix = request.numerics == Numerics::Phoenix;
     let mut left_out = GatherCounts::default();

@@ -18,6 +18,7 @@ pub mod exposure;
 pub(crate) mod extent;
 pub mod gather;
 pub mod grid;
+mod heights;
 pub mod image;
 pub mod index;
 mod keys;

@@ -30,7 +30,7 @@ pub struct StackOptions {
     pub pixel_height: f64,
     /// Memory that a window is made to fill, bytes; more where it would be too shallow for the work at its borders.
     pub window_bytes: usize,
-    /// Memory that a window may take at most, bytes.
+    /// Memory that a window may take at most, bytes; with what tells the rows of strips, where not even one plane fits.
     pub memory_bytes: usize,
     /// Whether slabs carry the numbers of rows used and rejected.
     pub counts: bool,

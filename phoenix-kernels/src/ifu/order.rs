@@ -67,8 +67,8 @@ impl Stack<'_> {
         }));
     }
 
-    /// Planes on either side that a window reads beside its own.
-    fn margin(&self) -> usize {
+    /// Planes, and rows of cells of a strip, on either side that a window reads beside its own.
+    pub(super) fn margin(&self) -> usize {
         self.reach() + usize::from(self.options.cosmic.sigma > 0.0)
     }
 }

@@ -7,6 +7,7 @@ use super::covariance;
 use super::exposure::{CoordinateState, Exposure};
 use super::gather::{GatherCounts, GatherRequest};
 use super::grid::{self, CubeGrid, GridRequest, Limits, spatial_scale};
+use super::heights::Heights;
 use super::index::{self, ScanRequest};
 use super::options::StackOptions;
 use super::position::Locator;
@@ -38,6 +39,8 @@ pub struct Stack<'a> {
     window: usize,
     /// Strips of rows of voxels that a window is worked on in, one after the other.
     pub(super) strips: Vec<Range<usize>>,
+    /// What tells the rows of a strip, where there are several.
+    pub(super) heights: Option<Heights>,
 }
 
 impl std::fmt::Debug for Stack<'_> {
@@ -118,10 +121,12 @@ impl<'a> Stack<'a> {
             centres,
             window: 1,
             strips: Vec::new(),
+            heights: None,
         };
         stack.index = stack.gather_request::<M>().plane_index(scan.index);
         stack.rows_below = budget::rows_below(&stack.index, stack.grid.naxis[2]);
-        (stack.window, stack.strips) = stack.choose_window::<M>(hooks)?;
+        let division = stack.divide::<M>(hooks)?;
+        (stack.window, stack.strips, stack.heights) = (division.planes, division.strips, division.heights);
         Ok(stack)
     }
 
@@ -143,6 +148,11 @@ impl<'a> Stack<'a> {
     /// Returns the number of planes of a window.
     pub fn window_planes(&self) -> usize {
         self.window
+    }
+
+    /// Returns the number of rows of voxels that are worked on at once: all, or those of a strip where not even one plane fits.
+    pub fn strip_rows(&self) -> usize {
+        self.strips[0].len()
     }
 
     /// Uses windows of `planes` planes, whatever the memory budget says; results do not depend on it.
@@ -233,6 +243,9 @@ impl<'a> Stack<'a> {
         let mut work = WindowWork::new(rayon::current_num_threads());
         let mut found: Vec<Vec<Placed>> = vec![Vec::new(); blocks.len()];
         for (run, &first) in runs.iter().enumerate() {
+            if height < ny && self.heights.is_none() {
+                work.heights = Some(self.heights::<M>(self.gathered(&(first..first + deepest)), hooks)?);
+            }
             for row in (0..ny).step_by(height) {
                 let rows = row..(row + height).min(ny);
                 work.load::<M>(
@@ -317,6 +330,11 @@ impl<'a> Stack<'a> {
     /// Absolute position of relative 0.
     fn origin(&self) -> [f64; 2] {
         self.centres.origin
+    }
+
+    /// Planes whose rows a window of `planes` needs.
+    fn gathered(&self, planes: &Range<usize>) -> Range<usize> {
+        planes.start.saturating_sub(self.margin())..(planes.end + self.margin()).min(self.grid.naxis[2])
     }
 
     pub(super) fn reach(&self) -> usize {

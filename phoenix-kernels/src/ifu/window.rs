@@ -4,8 +4,8 @@ use super::cosmic::{CosmicTest, CosmicWork};
 use super::drizzle;
 use super::exposure::SliceDirection;
 use super::gather::{ALONG_X, ALONG_Y, Cells, GOOD, GatherRequest, GatherWork, REJECTED, Record};
+use super::heights::Heights;
 use super::resample::{Resample, TileMut, Window};
-use super::runs;
 use super::slab::{SlabBuffers, StackStats};
 use super::stack::Stack;
 use crate::math::Math;
@@ -39,6 +39,8 @@ pub(super) struct WindowWork {
     cosmic: Vec<CosmicWork>,
     /// One for each thread.
     sums: Vec<Vec<drizzle::Sums>>,
+    /// What tells the rows of a strip of the planes at work, where the stack does not know it.
+    pub(super) heights: Option<Heights>,
     pub(super) slab: SlabBuffers,
     pub(super) stats: StackStats,
 }
@@ -56,6 +58,7 @@ impl WindowWork {
             filled: None,
             cosmic: each(threads),
             sums: each(threads),
+            heights: None,
             slab: SlabBuffers::default(),
             stats: StackStats::default(),
         }
@@ -144,7 +147,7 @@ impl WindowWork {
         };
         let counts = request.gather(
             stack.exposures,
-            &runs::units(&stack.index, &fresh),
+            &stack.units(self.heights.as_ref(), &fresh, &(request.strip[0]..request.strip[1])),
             [&window, &held, &counted],
             hooks,
             &mut self.gather,
