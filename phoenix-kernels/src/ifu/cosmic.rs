@@ -213,7 +213,7 @@ impl CosmicTest {
         for [start, end] in runs {
             for row in *start as usize..*end as usize {
                 if cells.bits[row] & SAMPLE != 0 {
-                    let record = &cells.records[row];
+                    let record = cells.record(row);
                     sample.push(f64::from(record.data));
                     variance += f64::from(record.stat);
                 }
@@ -270,7 +270,7 @@ fn test_column(
         for row in cell.clone() {
             let bits = cells.bits[row];
             let value = if bits & SAMPLE == 0 {
-                cells.records[row].data
+                cells.record(row).data
             } else {
                 cells.sample[row]
             };
@@ -282,9 +282,8 @@ fn test_column(
             if highest > f32::NEG_INFINITY && open & (1 << kind as u8) != 0 {
                 let around = around[kind as usize].get_or_insert_with(|| Around::new(cells, at, kind));
                 if let Some(limit) = test.limit(cells, around.runs(cells, l), kind, highest, work) {
-                    let is_above = |row: &usize| {
-                        f64::from(cells.records[*row].data) > limit && test.kind(cells.bits[*row]) == kind
-                    };
+                    let is_above =
+                        |row: &usize| f64::from(cells.record(*row).data) > limit && test.kind(cells.bits[*row]) == kind;
                     work.flagged.extend(cell.clone().filter(is_above).map(|row| row as u32));
                 }
             }

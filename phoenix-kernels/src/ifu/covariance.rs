@@ -123,7 +123,7 @@ pub(super) fn each(part: &Part<'_>, block: &[Range<usize>; 3], mut take: impl Fn
                 };
                 for row in cells.range(i, j - cells.first_row, l - first..l - first + 1) {
                     if is_used(cells.bits[row]) {
-                        take(&near, &cells.records[row]);
+                        take(&near, cells.record(row));
                     }
                 }
             }

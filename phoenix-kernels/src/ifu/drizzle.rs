@@ -11,6 +11,7 @@
 #![allow(
     unsafe_code,
     clippy::inline_always,
+    clippy::needless_bitwise_bool,
     clippy::needless_range_loop,
     reason = "branch-free loops compiled for several instruction sets, as said above"
 )]
@@ -24,6 +25,8 @@ use std::ops::Range;
 
 /// Rows of a batch.
 const BATCH: usize = 16;
+/// How many rows before it is looked at a row is asked for.
+const AHEAD: usize = 64;
 /// Voxels of a plane that a row touches: its own, the next along x, the next along y, and that along both.
 const TOUCHED: usize = 4;
 /// Most planes that are resampled at once.
@@ -42,6 +45,21 @@ struct Neighbour {
     cos: f64,
     /// Where its sums are within a plane.
     slot: u32,
+}
+
+impl Neighbour {
+    /// Returns one of two, by bits: a choice by value keeps the numbers in registers, a choice by place gathers them.
+    #[inline(always)]
+    fn pick(low: Self, high: Self, after: bool) -> Self {
+        let mask = u64::from(after).wrapping_neg();
+        let number = |low: f64, high: f64| f64::from_bits((low.to_bits() & !mask) | (high.to_bits() & mask));
+        Self {
+            x: number(low.x, high.x),
+            y: number(low.y, high.y),
+            cos: number(low.cos, high.cos),
+            slot: (low.slot & !(mask as u32)) | (high.slot & mask as u32),
+        }
+    }
 }
 
 /// The nine voxel columns around a column of cells, x slowest.
@@ -76,42 +94,53 @@ impl Neighbours {
 const ROOM: usize = 128;
 const _: () = assert!(MOST_PLANES + 2 * GUARD <= ROOM);
 
-/// Centres and thicknesses of the planes of the sums; those that are not to be filled are infinitely far.
+/// Centres and thicknesses of the planes of the sums.
 struct Planes {
     centre: [f64; ROOM],
-    /// Centre, or infinity, and thickness.
-    reached: [[f64; 2]; ROOM],
+    thick: [f64; ROOM],
+    /// Thickness of all, where it is one.
+    even: Option<f64>,
+    /// First plane that is to be filled, and that behind the last.
+    filled: [u32; 2],
 }
 
 impl Planes {
     fn new(window: &Window<'_>, planes: &Range<usize>) -> Self {
         let mut found = Self {
             centre: [0.0; ROOM],
-            reached: [[f64::INFINITY, 0.0]; ROOM],
+            thick: [0.0; ROOM],
+            even: None,
+            filled: [GUARD as u32, (planes.len() + GUARD) as u32],
         };
         let (lambda, height) = (&window.centres.lambda, &window.centres.height);
         for n in 0..planes.len() + 2 * GUARD {
             let plane = (window.first_plane + planes.start + n).checked_sub(GUARD);
             if let Some(plane) = plane.filter(|plane| *plane < lambda.len()) {
-                found.centre[n] = lambda[plane];
-                if (GUARD..planes.len() + GUARD).contains(&n) {
-                    found.reached[n] = [lambda[plane], height[plane]];
-                }
+                (found.centre[n], found.thick[n]) = (lambda[plane], height[plane]);
             }
         }
+        let thick = &found.thick[GUARD..GUARD + planes.len()];
+        found.even = thick
+            .first()
+            .copied()
+            .filter(|first| thick.iter().all(|t| t.to_bits() == first.to_bits()));
         found
     }
 }
 
-/// Weights of the rows of a batch.
+/// Rows of one column of cells, and their weights.
 struct Batch {
+    /// Position, wavelength, value, variance and weight of each row, one behind the other.
+    rows: [[f64; 8]; BATCH],
+    /// Plane of the cell of each row, counted as the planes of sums; as many more behind, so that whole groups are written.
+    own: [u8; 2 * BATCH],
     x: [f64; BATCH],
     y: [f64; BATCH],
     lambda: [f64; BATCH],
-    /// Weight of each row.
-    own: [f64; BATCH],
     data: [f64; BATCH],
     stat: [f64; BATCH],
+    /// Weight of each row.
+    weight: [f64; BATCH],
     /// Centres and thicknesses of the plane of the cell and of that beside it.
     around: [[f64; BATCH]; 2],
     thick: [[f64; BATCH]; 2],
@@ -122,27 +151,27 @@ struct Batch {
     heights: [[f64; BATCH]; 2],
     /// Where the sums of the touched voxels are within a plane.
     slots: [[u32; BATCH]; TOUCHED],
-    /// For each touched voxel of each of the two planes: the weight, and variance times weight.
-    weights: [[[f64; BATCH]; 2]; TOUCHED],
-    stats: [[[f64; BATCH]; 2]; TOUCHED],
+    /// What is added to each touched voxel of each of the two planes.
+    terms: [[[Sums; BATCH]; 2]; TOUCHED],
 }
 
 impl Batch {
     const EMPTY: Self = Self {
+        rows: [[0.0; 8]; BATCH],
+        own: [0; 2 * BATCH],
         x: [0.0; BATCH],
         y: [0.0; BATCH],
         lambda: [0.0; BATCH],
-        own: [0.0; BATCH],
         data: [0.0; BATCH],
         stat: [0.0; BATCH],
+        weight: [0.0; BATCH],
         around: [[0.0; BATCH]; 2],
         thick: [[0.0; BATCH]; 2],
         planes: [[0; BATCH]; 2],
         areas: [[0.0; BATCH]; TOUCHED],
         heights: [[0.0; BATCH]; 2],
         slots: [[0; BATCH]; TOUCHED],
-        weights: [[[0.0; BATCH]; 2]; TOUCHED],
-        stats: [[[0.0; BATCH]; 2]; TOUCHED],
+        terms: [[[[0.0; 4]; BATCH]; 2]; TOUCHED],
     };
 }
 
@@ -184,27 +213,27 @@ pub(super) fn drizzle(
             }
             let near = Neighbours::new(window, i, j);
             let first_cell = (i * ny + j) * cells.width;
-            if let Some(next) = cells.offsets.get(first_cell + cells.width + source.start) {
-                ask_ahead(cells, *next as usize);
-            }
+            ask_columns(cells, first_cell, &source);
             let ends = &cells.offsets[first_cell + source.start + 1..=first_cell + source.end];
             let mut plane = 0;
             for first in rows.clone().step_by(BATCH) {
                 let part = first..(first + BATCH).min(rows.end);
-                let records = &cells.records[part.clone()];
-                for (k, (record, row)) in records.iter().zip(part.clone()).enumerate().take(BATCH) {
-                    while ends.get(plane).is_some_and(|end| *end as usize <= row) {
-                        plane += 1;
-                    }
-                    take(
-                        &mut batch,
-                        k,
-                        record,
-                        lowest + plane,
-                        &near_planes,
-                        window.centres.origin,
-                    );
+                if let Some(ahead) = cells.order.get(first + AHEAD..(first + AHEAD + BATCH).min(rows.end)) {
+                    ask(cells, ahead);
                 }
+                plane = number(&mut batch.own, ends, plane, &part, lowest);
+                for (row, place) in batch.rows.iter_mut().zip(&cells.order[part.clone()]) {
+                    let Record {
+                        x,
+                        y,
+                        lambda,
+                        data,
+                        stat,
+                        weight,
+                    } = cells.records[*place as usize];
+                    *row = [x, y, lambda, data, stat, weight, 0.0, 0.0].map(f64::from);
+                }
+                take(&mut batch, &near_planes, window.centres.origin);
                 overlaps(&mut batch, method, sides, &near);
                 weights(&mut batch, divide);
                 for (k, bits) in cells.bits[part].iter().enumerate().take(BATCH) {
@@ -229,38 +258,115 @@ pub(super) fn drizzle(
     }
 }
 
-/// Asks the processor for the first rows of the next column: they begin where it does not expect them.
+/// Asks the processor for what the next columns need: offsets three columns before, places two, the first records one.
 #[inline(always)]
-fn ask_ahead(cells: &Cells, row: usize) {
-    #[cfg(target_arch = "x86_64")]
-    if let Some(records) = cells.records.get(row..row + 16) {
-        for record in records.iter().step_by(2) {
-            // SAFETY: a prefetch reads nothing and faults on no address.
-            unsafe {
-                std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(
-                    std::ptr::from_ref(record).cast(),
-                );
-            }
-        }
+fn ask_columns(cells: &Cells, first_cell: usize, source: &Range<usize>) {
+    for cell in (source.start..=source.end).step_by(LINE / size_of::<u32>()) {
+        prefetch(cells.offsets.as_ptr().wrapping_add(first_cell + 3 * cells.width + cell));
     }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = (cells, row);
+    let rows = |columns: usize| {
+        let first = first_cell + columns * cells.width;
+        let [start, end] = [source.start, source.end].map(|plane| cells.offsets.get(first + plane));
+        start
+            .zip(end)
+            .map_or(0..0, |(start, end)| *start as usize..*end as usize)
+    };
+    let places = rows(2);
+    for row in places.clone().step_by(LINE / size_of::<u32>()) {
+        prefetch(cells.order.as_ptr().wrapping_add(row));
+    }
+    for row in places.step_by(LINE) {
+        prefetch(cells.bits.as_ptr().wrapping_add(row));
+    }
+    let next = rows(1);
+    if let Some(ahead) = cells.order.get(next.start..(next.start + AHEAD).min(next.end)) {
+        ask(cells, ahead);
+    }
 }
 
-/// Takes a row into the batch; `own` is the plane of its cell, counted as those of the sums.
+/// Asks the processor for records: they lie far apart, where it does not expect them.
 #[inline(always)]
-fn take(batch: &mut Batch, k: usize, record: &Record, own: usize, planes: &Planes, origin: [f64; 2]) {
-    let lambda = f64::from(record.lambda);
-    batch.x[k] = f64::from(record.x) + origin[0];
-    batch.y[k] = f64::from(record.y) + origin[1];
-    batch.lambda[k] = lambda;
-    batch.own[k] = f64::from(record.weight);
-    batch.data[k] = f64::from(record.data);
-    batch.stat[k] = f64::from(record.stat);
-    let beside = (own + 2 * usize::from(lambda > planes.centre[own % ROOM])).wrapping_sub(1);
-    for (n, plane) in [own, beside].into_iter().enumerate() {
-        [batch.around[n][k], batch.thick[n][k]] = planes.reached[plane % ROOM];
-        batch.planes[n][k] = plane as u32;
+fn ask(cells: &Cells, order: &[u32]) {
+    for row in order {
+        let record: *const u8 = cells.records.as_ptr().wrapping_add(*row as usize).cast();
+        prefetch(record);
+        // A record may lie across two lines.
+        prefetch(record.wrapping_add(size_of::<Record>() - 1));
+    }
+}
+
+/// Bytes that the processor fetches at once.
+const LINE: usize = 64;
+
+/// Asks the processor for a line; a hint without effect on results.
+#[inline(always)]
+fn prefetch<T>(at: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch reads nothing and faults on no address.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(at.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = at;
+}
+
+/// Writes the plane of each row of a batch, counted from `lowest`; the first row is in plane `plane` or behind it. Returns
+/// the plane of the last.
+///
+/// `ends` are the places behind the rows of each plane. Whole groups are written and written over: cells of a few rows
+/// would cost a branch each that nobody can foresee.
+#[inline(always)]
+fn number(own: &mut [u8; 2 * BATCH], ends: &[u32], mut plane: usize, part: &Range<usize>, lowest: usize) -> usize {
+    own[..BATCH].fill((lowest + plane) as u8);
+    while let Some(end) = ends.get(plane).filter(|end| (**end as usize) < part.end) {
+        plane += 1;
+        let from = (*end as usize).max(part.start) - part.start;
+        if let Some(group) = own.get_mut(from..from + BATCH) {
+            group.fill((lowest + plane) as u8);
+        }
+    }
+    plane
+}
+
+/// Turns the rows of a batch into columns and looks their planes up.
+#[inline(always)]
+fn take(batch: &mut Batch, planes: &Planes, origin: [f64; 2]) {
+    for k in 0..BATCH {
+        let [x, y, lambda, data, stat, weight, _, _] = batch.rows[k];
+        batch.x[k] = x + origin[0];
+        batch.y[k] = y + origin[1];
+        batch.lambda[k] = lambda;
+        batch.data[k] = data;
+        batch.stat[k] = stat;
+        batch.weight[k] = weight;
+    }
+    let [first, end] = planes.filled;
+    for k in 0..BATCH {
+        let own = u32::from(batch.own[k]);
+        let centre = planes.centre[own as usize % ROOM];
+        let beside = (own + 2 * u32::from(batch.lambda[k] > centre)).wrapping_sub(1);
+        let next = planes.centre[beside as usize % ROOM];
+        // What is not to be filled is infinitely far.
+        batch.around[0][k] = if (own >= first) & (own < end) {
+            centre
+        } else {
+            f64::INFINITY
+        };
+        batch.around[1][k] = if (beside >= first) & (beside < end) {
+            next
+        } else {
+            f64::INFINITY
+        };
+        (batch.planes[0][k], batch.planes[1][k]) = (own, beside);
+    }
+    for n in 0..2 {
+        if let Some(thick) = planes.even {
+            batch.thick[n].fill(thick);
+        } else {
+            for k in 0..BATCH {
+                batch.thick[n][k] = planes.thick[batch.planes[n][k] as usize % ROOM];
+            }
+        }
     }
 }
 
@@ -286,24 +392,19 @@ fn overlaps(batch: &mut Batch, method: &Drizzle, sides: Sides, near: &Neighbours
             batch.heights[n][k] = least(positive(overlap(r, batch.thick[n][k], c)), r);
         }
     }
-    let near = &near.0;
+    let near = near.0;
     for k in 0..BATCH {
         let (x, y) = (batch.x[k], batch.y[k]);
         let after_x = (x > near[4].x) == sides.rises[0];
         let after_y = (y > near[4].y) == sides.rises[1];
-        let pick = |low: Neighbour, high: Neighbour, after: bool| Neighbour {
-            x: if after { high.x } else { low.x },
-            y: if after { high.y } else { low.y },
-            cos: if after { high.cos } else { low.cos },
-            slot: if after { high.slot } else { low.slot },
-        };
-        let column = |low: usize| pick(near[low], near[low + 2], after_y);
-        let touched = [
-            near[4],
-            pick(near[1], near[7], after_x),
-            column(3),
-            pick(column(0), column(6), after_x),
-        ];
+        let along_x = Neighbour::pick(near[1], near[7], after_x);
+        let along_y = Neighbour::pick(near[3], near[5], after_y);
+        let along_both = Neighbour::pick(
+            Neighbour::pick(near[0], near[2], after_y),
+            Neighbour::pick(near[6], near[8], after_y),
+            after_x,
+        );
+        let touched = [near[4], along_x, along_y, along_both];
         for m in 0..TOUCHED {
             let a = (touched[m].x - x).abs() * touched[m].cos;
             let b = (touched[m].y - y).abs();
@@ -344,16 +445,16 @@ impl Divide {
     }
 }
 
-/// Forms the weights of all rows in all voxels that they touch.
+/// Forms what all rows add to all voxels that they touch: weight, weighted value, weighted variance.
 #[inline(always)]
 fn weights(batch: &mut Batch, divide: Divide) {
     for m in 0..TOUCHED {
         for n in 0..2 {
             for k in 0..BATCH {
                 let volume = batch.areas[m][k] * batch.heights[n][k];
-                let weight = divide.quotient(volume) * batch.own[k];
-                batch.weights[m][n][k] = weight;
-                batch.stats[m][n][k] = batch.stat[k] * weight;
+                let weight = divide.quotient(volume) * batch.weight[k];
+                // ORDER: variance times weight, then times weight again, as the peer does.
+                batch.terms[m][n][k] = [weight, batch.data[k] * weight, batch.stat[k] * weight * weight, 0.0];
             }
         }
     }
@@ -363,7 +464,7 @@ fn weights(batch: &mut Batch, divide: Divide) {
 #[inline(always)]
 fn spread(batch: &Batch, k: usize, ny: usize, sums: &mut [Sums]) {
     // A weight of 0 changes no sum, but 0 times what is not finite would.
-    if batch.data[k] * 0.0 + batch.stat[k] * 0.0 + batch.own[k] * 0.0 == 0.0 {
+    if batch.data[k] * 0.0 + batch.stat[k] * 0.0 + batch.weight[k] * 0.0 == 0.0 {
         add::<true>(batch, k, ny, sums);
     } else {
         add::<false>(batch, k, ny, sums);
@@ -378,13 +479,10 @@ fn add<const ALL: bool>(batch: &Batch, k: usize, ny: usize, sums: &mut [Sums]) {
         let plane = &mut sums[from..from + plane_sums(ny)];
         for m in 0..TOUCHED {
             if ALL || (batch.areas[m][k] > 0.0 && batch.heights[n][k] > 0.0) {
-                let weight = batch.weights[m][n][k];
                 // SAFETY: slots come from `Neighbours::new`, which makes none above 3 ny, and a plane has one sum more.
                 let sum = unsafe { plane.get_unchecked_mut(batch.slots[m][k] as usize) };
-                // ORDER: variance times weight, then times weight again, as the peer does.
-                let units = [1.0, batch.data[k], batch.stats[m][n][k], 0.0];
-                for c in 0..4 {
-                    sum[c] += units[c] * weight;
+                for (sum, term) in sum.iter_mut().zip(batch.terms[m][n][k]) {
+                    *sum += term;
                 }
             }
         }

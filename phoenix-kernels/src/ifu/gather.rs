@@ -61,11 +61,16 @@ pub struct Record {
     pub weight: f32,
 }
 
-/// The rows of a window sorted by cell: x, then y, then plane.
+/// The rows of a window and their order by cell: x, then y, then plane.
+///
+/// Records stay where they were written as they came, and places name them: the rows of one cell come from far apart in
+/// the tables, and four bytes are moved more cheaply than a record.
 #[derive(Clone, Debug, Default)]
 pub struct Cells {
-    /// The rows.
+    /// The rows as they came.
     pub records: Vec<Record>,
+    /// Which record each place holds; `bits`, `sample` and `ids` follow the same order.
+    pub order: Vec<u32>,
     /// Bits of each row, as above.
     pub bits: Vec<u8>,
     /// Values that count in the statistics of the cosmic-ray test, NaN for the other rows; [`PADDING`] more at the end.
@@ -93,6 +98,12 @@ impl Cells {
     pub fn range(&self, i: usize, j: usize, planes: Range<usize>) -> Range<usize> {
         let first = (i * self.size[1] + j) * self.width;
         self.offsets[first + planes.start] as usize..self.offsets[first + planes.end] as usize
+    }
+
+    /// Returns the row at a place.
+    #[inline]
+    pub fn record(&self, place: usize) -> &Record {
+        &self.records[self.order[place] as usize]
     }
 }
 
@@ -141,17 +152,11 @@ pub struct GatherRequest<M> {
     pub counted_strip: [usize; 2],
 }
 
-/// Rows of a window in the order in which they were read.
+/// What is known of one thread's rows beside their records, in the order in which they were read.
 #[derive(Debug, Default)]
 pub(super) struct Rows {
-    n: usize,
-    pub(super) x: Vec<f32>,
-    pub(super) y: Vec<f32>,
-    pub(super) lambda: Vec<f32>,
-    pub(super) data: Vec<f32>,
-    pub(super) stat: Vec<f32>,
-    /// Filled only where an exposure has a weight column.
-    pub(super) weight: Vec<f32>,
+    /// Where their records begin.
+    pub(super) first: usize,
     pub(super) bits: Vec<u8>,
     /// Filled only where asked for.
     pub(super) ids: Vec<RowId>,
@@ -160,66 +165,16 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// Returns the columns of numbers that every row has.
-    fn numbers(&mut self) -> [&mut Vec<f32>; 5] {
-        [
-            &mut self.x,
-            &mut self.y,
-            &mut self.lambda,
-            &mut self.data,
-            &mut self.stat,
-        ]
-    }
-
-    /// Makes room for `more` rows; never gives room back.
-    fn reserve(&mut self, more: usize, has_weight: bool) {
-        let n = self.n + more;
-        if self.key.len() < n {
-            for column in self.numbers() {
-                column.resize(n, 0.0);
-            }
-            self.bits.resize(n, 0);
-            self.key.resize(n, 0);
-        }
-        if has_weight && self.weight.len() < n {
-            self.weight.resize(n, 0.0);
-        }
+    fn clear(&mut self) {
+        self.bits.clear();
+        self.ids.clear();
+        self.key.clear();
     }
 
     /// Makes room for `n` rows at once, of which none is there yet.
     fn make_room(&mut self, n: usize) {
-        for column in self.numbers() {
-            make_room(column, n);
-        }
-        make_room(&mut self.bits, n);
-        make_room(&mut self.key, n);
-    }
-
-    /// Takes the rows from `first` on whose number is `dropped` away.
-    fn leave_out(&mut self, first: usize, dropped: u32) {
-        let has_weight = self.weight.len() >= self.n;
-        let mut to = first;
-        for row in first..self.n {
-            if self.key[row] == dropped {
-                continue;
-            }
-            for column in self.numbers() {
-                column[to] = column[row];
-            }
-            if has_weight {
-                self.weight[to] = self.weight[row];
-            }
-            self.bits[to] = self.bits[row];
-            self.key[to] = self.key[row];
-            if !self.ids.is_empty() {
-                self.ids[to] = self.ids[row];
-            }
-            to += 1;
-        }
-        self.n = to;
-        if !self.ids.is_empty() {
-            self.ids.truncate(to);
-        }
+        self.bits.reserve(n);
+        self.key.reserve(n);
     }
 }
 
@@ -227,13 +182,15 @@ impl Rows {
 #[derive(Debug, Default)]
 pub struct GatherWork {
     buffer: RowBuffers,
+    /// Planes of the rows in the buffer.
     planes: Vec<i32>,
-    /// Planes of the rows that were kept.
-    kept_planes: Vec<i32>,
     cells: [Vec<i32>; 2],
+    /// Bits and cells of the rows in the buffer.
+    bits: Vec<u8>,
+    keys: Vec<u32>,
+    /// Records that the window before leaves.
+    held: Vec<Record>,
     pub(super) rows: Rows,
-    /// End of the rows that share one weight, and that weight; `None` where each row has its own.
-    pub(super) segments: Vec<(usize, Option<f32>)>,
     /// Number of rows of each cell, then the place of the next.
     pub(super) counts: Vec<u32>,
 }
@@ -241,9 +198,8 @@ pub struct GatherWork {
 impl GatherWork {
     /// Forgets all rows and counts none in each of `n_cells` cells.
     fn clear(&mut self, n_cells: usize) {
-        self.rows.n = 0;
-        self.rows.ids.clear();
-        self.segments.clear();
+        self.rows.clear();
+        self.held.clear();
         // One more cell, behind the others, takes the rows that are left out.
         self.counts.clear();
         self.counts.resize(n_cells + 1, 0);
@@ -251,37 +207,97 @@ impl GatherWork {
 
     /// Takes planes `held` of some columns of the window before over into one of `width` planes that begins with them.
     fn hold(&mut self, cells: &Cells, columns: Range<usize>, held: &Range<usize>, width: usize) {
+        if held.is_empty() {
+            return;
+        }
         let first = held.start - cells.first_plane;
-        let Self {
-            rows, segments, counts, ..
-        } = self;
         for i in columns {
             for j in 0..cells.size[1] {
                 for l in 0..held.len() {
-                    let range = cells.range(i, j, first + l..first + l + 1);
+                    let places = cells.range(i, j, first + l..first + l + 1);
                     let key = (i * cells.size[1] + j) * width + l;
-                    counts[key] += range.len() as u32;
-                    rows.reserve(range.len(), true);
-                    for (row, to) in range.clone().zip(rows.n..) {
-                        let record = &cells.records[row];
-                        rows.x[to] = record.x;
-                        rows.y[to] = record.y;
-                        rows.lambda[to] = record.lambda;
-                        rows.data[to] = record.data;
-                        rows.stat[to] = record.stat;
-                        rows.weight[to] = record.weight;
-                        rows.bits[to] = cells.bits[row];
-                        rows.key[to] = key as u32;
-                    }
+                    self.counts[key] += places.len() as u32;
+                    self.rows.key.resize(self.rows.key.len() + places.len(), key as u32);
+                    self.rows.bits.extend_from_slice(&cells.bits[places.clone()]);
                     if !cells.ids.is_empty() {
-                        rows.ids.extend_from_slice(&cells.ids[range.clone()]);
+                        self.rows.ids.extend_from_slice(&cells.ids[places.clone()]);
                     }
-                    rows.n += range.len();
+                    self.held.extend(places.map(|place| *cells.record(place)));
                 }
             }
         }
-        segments.push((rows.n, None));
     }
+
+    /// Puts the rows in the buffer to the records, behind those that are there; rows of cell `without` are left out.
+    fn put(&mut self, weight: Option<f32>, without: Option<u32>, records: &mut [Record]) {
+        let Self {
+            buffer,
+            bits,
+            keys,
+            rows,
+            counts,
+            ..
+        } = self;
+        let to = &mut records[rows.key.len()..];
+        let n = match without {
+            None => {
+                rows.key.extend_from_slice(keys);
+                rows.bits.extend_from_slice(bits);
+                pack(buffer, weight, &mut to[..keys.len()]);
+                keys.len()
+            }
+            Some(dropped) => {
+                let mut n = 0;
+                for row in (0..keys.len()).filter(|row| keys[*row] != dropped) {
+                    rows.key.push(keys[row]);
+                    rows.bits.push(bits[row]);
+                    pack_one(buffer, weight, row, &mut to[n]);
+                    n += 1;
+                }
+                if !rows.ids.is_empty() {
+                    let first = rows.ids.len() - keys.len();
+                    let mut row = 0;
+                    rows.ids.retain(|_| {
+                        row += 1;
+                        row <= first || keys[row - 1 - first] != dropped
+                    });
+                }
+                n
+            }
+        };
+        for key in &rows.key[rows.key.len() - n..] {
+            counts[*key as usize] += 1;
+        }
+    }
+}
+
+/// Makes records of the rows in a buffer; without a weight for all each has its own.
+fn pack(buffer: &RowBuffers, weight: Option<f32>, records: &mut [Record]) {
+    let n = records.len();
+    let [x, y, lambda, data, stat] =
+        [&buffer.xpos, &buffer.ypos, &buffer.lambda, &buffer.data, &buffer.stat].map(|column| &column[..n]);
+    for (k, record) in records.iter_mut().enumerate() {
+        *record = Record {
+            x: x[k],
+            y: y[k],
+            lambda: lambda[k],
+            data: data[k],
+            stat: stat[k],
+            weight: weight.unwrap_or_else(|| buffer.weight[k]),
+        };
+    }
+}
+
+/// Makes a record of one row in a buffer.
+fn pack_one(buffer: &RowBuffers, weight: Option<f32>, row: usize, record: &mut Record) {
+    *record = Record {
+        x: buffer.xpos[row],
+        y: buffer.ypos[row],
+        lambda: buffer.lambda[row],
+        data: buffer.data[row],
+        stat: buffer.stat[row],
+        weight: weight.unwrap_or_else(|| buffer.weight[row]),
+    };
 }
 
 impl<M: Math> GatherRequest<M> {
@@ -327,16 +343,30 @@ impl<M: Math> GatherRequest<M> {
         let columns = (0..n).map(|k| k * nx / n..(k + 1) * nx / n);
         let shares: Vec<_> = shares(units, n).into_iter().zip(columns).collect();
         let before: &Cells = cells;
-        let found: Vec<GatherCounts> = (works.par_iter_mut().with_max_len(1).zip(shares))
+        let room: Vec<usize> = (works.par_iter_mut().with_max_len(1).zip(&shares))
             .map(|(work, (units, columns))| {
                 work.clear(nx * ny * window.len());
                 let fresh: u64 = units.iter().map(|(_, rows)| rows.end - rows.start).sum();
-                let known = before.rows_of(columns.clone(), held);
-                work.rows.make_room(known + usize::try_from(fresh).unwrap_or(0));
-                if !held.is_empty() {
-                    work.hold(before, columns, held, window.len());
-                }
-                self.collect(exposures, units, [window, held, counted], hooks, work)
+                let n = before.rows_of(columns.clone(), held) + usize::try_from(fresh).unwrap_or(0);
+                work.rows.make_room(n);
+                work.hold(before, columns.clone(), held, window.len());
+                n
+            })
+            .collect();
+        make_room(&mut cells.records, room.iter().sum());
+        let mut rest = cells.records.as_mut_slice();
+        let mut parts = Vec::with_capacity(n);
+        let mut first = 0;
+        for (work, n) in works.iter_mut().zip(room) {
+            let (part, behind) = std::mem::take(&mut rest).split_at_mut(n);
+            work.rows.first = first;
+            (rest, first) = (behind, first + n);
+            parts.push(part);
+        }
+        let found: Vec<GatherCounts> = (works.par_iter_mut().with_max_len(1).zip(shares).zip(parts))
+            .map(|((work, (units, _)), records)| {
+                records[..work.held.len()].copy_from_slice(&work.held);
+                self.collect(exposures, units, [window, held, counted], hooks, work, records)
             })
             .collect::<Result<_, KernelError>>()?;
         cells.size = [nx, ny];
@@ -377,7 +407,7 @@ impl<M: Math> GatherRequest<M> {
         Ok(found)
     }
 
-    /// Reads one thread's share of the rows and counts them by cell.
+    /// Reads one thread's share of the rows to its records and counts them by cell.
     fn collect(
         &self,
         exposures: &[Exposure<'_>],
@@ -385,60 +415,53 @@ impl<M: Math> GatherRequest<M> {
         [window, held, counted]: [&Range<usize>; 3],
         hooks: &Hooks<'_>,
         work: &mut GatherWork,
+        records: &mut [Record],
     ) -> Result<GatherCounts, KernelError> {
         let mut counts = GatherCounts::default();
         let (n_cells, ny) = (work.counts.len() - 1, self.strip[1] - self.strip[0]);
+        let dropped = n_cells as u32;
+        let request = KeyRequest {
+            last: self.naxis.map(|n| n as i32 - 1),
+            window: [window.start as i32, window.len() as i32],
+            counted: [counted.start as i32, counted.end as i32],
+            strip: self.strip.map(|row| row as i32),
+            counted_strip: self.counted_strip.map(|row| row as i32),
+            drops: self.numerics == Numerics::Phoenix,
+            dropped,
+        };
         let fresh = held.end.max(window.start)..window.end;
         for (n, rows) in units {
             hooks.check()?;
             self.unit(exposures, *n, rows.clone(), &fresh, work)?;
-            let rows = &mut work.rows;
-            let start = work.segments.last().map_or(0, |(end, _)| *end);
-            let part = start..rows.n;
-            let [i, j] = &work.cells;
-            let request = KeyRequest {
-                last: self.naxis.map(|n| n as i32 - 1),
-                window: [window.start as i32, window.len() as i32],
-                counted: [counted.start as i32, counted.end as i32],
-                strip: self.strip.map(|row| row as i32),
-                counted_strip: self.counted_strip.map(|row| row as i32),
-                drops: self.numerics == Numerics::Phoenix,
-                dropped: n_cells as u32,
-            };
+            let GatherWork {
+                buffer,
+                planes,
+                cells,
+                bits,
+                keys: found,
+                ..
+            } = &mut *work;
+            let [i, j] = &*cells;
             let place = Placement {
                 cells: [i, j],
-                plane: &work.kept_planes,
-                values: [
-                    &rows.data[part.clone()],
-                    &rows.stat[part.clone()],
-                    &rows.x[part.clone()],
-                    &rows.y[part.clone()],
-                ],
+                plane: planes,
+                values: [&buffer.data, &buffer.stat, &buffer.xpos, &buffer.ypos],
             };
-            let [not_finite, outside] = keys(&request, &place, &mut rows.key[part.clone()]);
+            found.resize(planes.len(), 0);
+            let [not_finite, outside] = keys(&request, &place, found);
             counts.not_finite += u64::from(not_finite);
             counts.outside += u64::from(outside);
-            counts.saturated += saturated(&rows.bits[part.clone()], [&work.kept_planes, j], &request);
-            // Of a strip most rows are left out; they are to take no room.
-            if ny < self.naxis[1] {
-                rows.leave_out(start, n_cells as u32);
-            }
-            for key in &rows.key[start..rows.n] {
-                work.counts[*key as usize] += 1;
-            }
+            counts.saturated += saturated(bits, [planes, j], &request);
             let exposure = &exposures[*n];
             let own = exposure.weight.is_none() && exposure.rows.has_weight();
-            let weight = if own {
-                None
-            } else {
-                Some(exposure.weight.unwrap_or(1.0))
-            };
-            work.segments.push((rows.n, weight));
+            let weight = (!own).then(|| exposure.weight.unwrap_or(1.0));
+            // Of a strip most rows are left out; they are to take no room.
+            work.put(weight, (ny < self.naxis[1]).then_some(dropped), records);
         }
         Ok(counts)
     }
 
-    /// Reads a run of rows and finds position and cell of those whose plane is in `window`.
+    /// Reads a run of rows to the buffer, keeps those whose plane is in `window` and finds their positions and cells.
     fn unit(
         &self,
         exposures: &[Exposure<'_>],
@@ -457,40 +480,28 @@ impl<M: Math> GatherRequest<M> {
         let GatherWork {
             buffer,
             planes,
-            kept_planes,
             cells,
+            bits,
             rows: kept,
             ..
         } = work;
         let first_row = rows.start;
         read(n, exposure.rows, rows, columns, buffer)?;
         self.locator.planes(&mut buffer.lambda, self.lambda_range, planes);
-        let first = kept.n;
-        kept_planes.clear();
-        kept.reserve(planes.len(), has_weight);
         let last = self.naxis[2] as i32 - 1;
         let (low, high) = (window.start as i32, window.end as i32);
         let clamps = self.numerics == Numerics::Eso;
-        let is_kept = |plane: i32| {
-            let l = if clamps { plane.clamp(0, last) } else { plane };
-            (l >= low) & (l < high) & (plane != i32::MIN)
+        let is_kept = |plane: &i32| {
+            let l = if clamps { (*plane).clamp(0, last) } else { *plane };
+            (l >= low) & (l < high) & (*plane != i32::MIN)
         };
         // Rows in the window come in long runs.
-        let mut row = 0;
+        let (mut row, mut n_kept) = (0, 0);
         while row < planes.len() {
-            let run = row + planes[row..].iter().take_while(|plane| is_kept(**plane)).count();
+            let run = row + planes[row..].iter().take_while(|plane| is_kept(plane)).count();
             if run > row {
-                let to = kept.n..kept.n + (run - row);
-                kept.x[to.clone()].copy_from_slice(&buffer.xpos[row..run]);
-                kept.y[to.clone()].copy_from_slice(&buffer.ypos[row..run]);
-                kept.lambda[to.clone()].copy_from_slice(&buffer.lambda[row..run]);
-                kept.data[to.clone()].copy_from_slice(&buffer.data[row..run]);
-                kept.stat[to.clone()].copy_from_slice(&buffer.stat[row..run]);
-                kept_planes.extend_from_slice(&planes[row..run]);
-                if has_weight {
-                    kept.weight[to.clone()].copy_from_slice(&buffer.weight[row..run]);
-                }
-                quality(exposure, &buffer.dq[row..run], &mut kept.bits[to.clone()]);
+                move_rows(buffer, planes, row..run, n_kept);
+                n_kept += run - row;
                 if self.trace {
                     let id = |row: usize| RowId {
                         exposure: n as u32,
@@ -498,25 +509,49 @@ impl<M: Math> GatherRequest<M> {
                     };
                     kept.ids.extend((row..run).map(id));
                 }
-                kept.n = to.end;
             }
-            row = run + planes[run..].iter().take_while(|plane| !is_kept(**plane)).count();
+            row = run + planes[run..].iter().take_while(|plane| !is_kept(plane)).count();
         }
-        let part = first..kept.n;
+        cut(buffer, planes, n_kept);
+        bits.resize(n_kept, 0);
+        quality(exposure, &buffer.dq, bits);
         if let Some(s) = exposure.flux_scale {
-            for data in &mut kept.data[part.clone()] {
+            for data in &mut buffer.data {
                 *data = (f64::from(*data) * s) as f32;
             }
-            for stat in &mut kept.stat[part.clone()] {
+            for stat in &mut buffer.stat {
                 *stat = (f64::from(*stat) * (s * s)) as f32;
             }
         }
-        let (x, y) = (&mut kept.x[part.clone()], &mut kept.y[part]);
+        let (x, y) = (&mut buffer.xpos, &mut buffer.ypos);
         Placer::<M>::new(exposures, n, self.numerics).place(x, y);
         let [i, j] = cells;
         self.locator.cells(x, y, i, j);
         Ok(())
     }
+}
+
+/// Moves a run of rows of a buffer forward to row `to`.
+fn move_rows(buffer: &mut RowBuffers, planes: &mut [i32], run: Range<usize>, to: usize) {
+    if run.start == to {
+        return;
+    }
+    for column in buffer.numbers() {
+        if column.len() >= run.end {
+            column.copy_within(run.clone(), to);
+        }
+    }
+    buffer.dq.copy_within(run.clone(), to);
+    planes.copy_within(run, to);
+}
+
+/// Keeps the first `n` rows of a buffer.
+fn cut(buffer: &mut RowBuffers, planes: &mut Vec<i32>, n: usize) {
+    for column in buffer.numbers() {
+        column.truncate(n);
+    }
+    buffer.dq.truncate(n);
+    planes.truncate(n);
 }
 
 /// Reads rows of exposure `n` and checks what came.

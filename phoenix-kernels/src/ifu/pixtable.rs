@@ -59,6 +59,18 @@ pub struct RowBuffers {
 }
 
 impl RowBuffers {
+    /// Returns the columns of 32-bit numbers.
+    pub(super) fn numbers(&mut self) -> [&mut Vec<f32>; 6] {
+        [
+            &mut self.xpos,
+            &mut self.ypos,
+            &mut self.lambda,
+            &mut self.data,
+            &mut self.stat,
+            &mut self.weight,
+        ]
+    }
+
     /// Checks that every column of `columns` holds `n` rows.
     ///
     /// # Errors

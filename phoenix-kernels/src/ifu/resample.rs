@@ -133,7 +133,7 @@ impl Window<'_> {
                         let place =
                             |i: usize, j: usize, l: usize| (i % ring * ny + (j - first_row)) * depth + (l - first);
                         for row in cells.range(i, j, l..l + 1) {
-                            let (record, bits) = (&cells.records[row], cells.bits[row]);
+                            let (record, bits) = (cells.record(row), cells.bits[row]);
                             if is_used(bits) {
                                 method.spread(&near, record, |i, j, l, weight| {
                                     sums[place(i, j, l)].add(record, weight);
@@ -166,7 +166,7 @@ impl Window<'_> {
                     let mut least = f64::INFINITY;
                     let mut rejected = 0_u16;
                     for row in cells.range(i, j, l..l + 1) {
-                        let (record, bits) = (&cells.records[row], cells.bits[row]);
+                        let (record, bits) = (cells.record(row), cells.bits[row]);
                         rejected = rejected.saturating_add(u16::from(bits & REJECTED != 0));
                         if self.numerics == Numerics::Phoenix && !is_used(bits) {
                             continue;
@@ -184,7 +184,7 @@ impl Window<'_> {
                     }
                     let best = best
                         .filter(|row| is_used(cells.bits[*row]))
-                        .map(|row| &cells.records[row]);
+                        .map(|row| cells.record(row));
                     let at = (depth * self.ny + cells.first_row + j) * nx + i;
                     (out.data[at], out.stat[at]) = best.map_or((f32::NAN, f32::NAN), |r| (r.data, r.stat));
                     if let Some(counts) = &mut out.used {

@@ -317,7 +317,7 @@ fn count_column(
         if let Some(l) = l.checked_sub(lead).filter(|l| *l < tile.planes.len()) {
             // A row that is not in the sample may be above the limit as well.
             if usize::from(sums[1][MARKS - 1]) != rows.len() {
-                let data = cells.records[rows].iter().map(|record| record.data);
+                let data = rows.map(|row| cells.record(row).data);
                 highest = data.fold(highest, f32::max);
             }
             strip.highest[at + l] = highest;
@@ -427,6 +427,7 @@ mod tests {
                         let hit = if noise.flat() < 0.01 { 40.0 * noise.flat() } else { 0.0 };
                         let data = (0.02 * i as f64 + 0.3 * l as f64 + star + noise.normal() + hit) as f32;
                         let in_sample = noise.flat() > 0.02;
+                        cells.order.push(cells.records.len() as u32);
                         cells.records.push(Record {
                             data,
                             ..Record::default()
@@ -490,7 +491,7 @@ mod tests {
                         for (open, l) in screen.open(&tile, [i, j]).iter().zip(planes.clone()) {
                             let limit = limit(&cells, [i, j, l], kind, sigma);
                             let rows = cells.range(i, j, l..l + 1);
-                            let is_hit = cells.records[rows].iter().any(|row| f64::from(row.data) > limit);
+                            let is_hit = rows.clone().any(|row| f64::from(cells.record(row).data) > limit);
                             let clean = *open == 0;
                             assert!(!(clean & is_hit), "{kind:?} {sigma} cell {i} {j} {l}");
                             n_clean += usize::from(clean);

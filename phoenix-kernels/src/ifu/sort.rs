@@ -12,11 +12,6 @@ use bytemuck::Zeroable;
 use bytemuck::allocation::zeroed_vec;
 use rayon::prelude::*;
 
-/// How many rows before it is written the place of a row is asked for.
-const AHEAD: usize = 64;
-/// Rows that one thread looks through at once.
-const CHUNK: usize = 1 << 15;
-
 // SAFETY: a record is six numbers, and 0 is one.
 unsafe impl Zeroable for Record {}
 
@@ -66,10 +61,14 @@ impl<T: Copy> Places<T> {
     }
 }
 
+/// How many rows before it is written the place of a row is asked for.
+const AHEAD: usize = 64;
+
 /// Where the threads put rows.
 struct Target {
-    records: Places<Record>,
+    order: Places<u32>,
     bits: Places<u8>,
+    sample: Places<f32>,
     ids: Places<RowId>,
 }
 
@@ -80,6 +79,7 @@ struct Target {
 pub(super) fn sort(works: &mut [GatherWork], n_cells: usize, cells: &mut Cells) {
     let Cells {
         records,
+        order,
         bits,
         sample,
         ids,
@@ -96,26 +96,20 @@ pub(super) fn sort(works: &mut [GatherWork], n_cells: usize, cells: &mut Cells) 
     }
     // The last cell holds what is left out: it is sorted as well, and cut off.
     let (kept, n_rows) = (offsets[n_cells] as usize, sum as usize);
-    make_room(records, n_rows);
+    make_room(order, n_rows);
     make_room(bits, n_rows);
     make_room(sample, n_rows + PADDING);
     ids.resize(works.iter().map(|work| work.rows.ids.len()).sum(), RowId::default());
     let target = Target {
-        records: Places::of(&mut records[..n_rows]),
+        order: Places::of(&mut order[..n_rows]),
         bits: Places::of(&mut bits[..n_rows]),
+        sample: Places::of(&mut sample[..n_rows]),
         ids: Places::of(ids),
     };
     works.par_iter_mut().with_max_len(1).for_each(|work| {
         // SAFETY: the counts of the cells were turned into ranges of places, one for each thread and cell, and each
         // thread writes as many rows to a cell as it has counted.
-        unsafe { scatter(work, &target) }
-    });
-    let rows = (records[..kept].par_chunks(CHUNK)).zip(bits[..kept].par_chunks(CHUNK));
-    let values = sample[..kept].par_chunks_mut(CHUNK).with_min_len(4);
-    values.zip(rows).for_each(|(values, (records, bits))| {
-        for ((value, record), bits) in values.iter_mut().zip(records).zip(bits) {
-            *value = if bits & SAMPLE == 0 { f32::NAN } else { record.data };
-        }
+        unsafe { scatter(work, records, &target) }
     });
     sample[kept..kept + PADDING].fill(f32::NAN);
 }
@@ -131,49 +125,39 @@ pub(super) fn make_room<T: Zeroable>(buffer: &mut Vec<T>, n: usize) {
     }
 }
 
-/// Writes the rows of one thread to their places.
+/// Gives the rows of one thread their places.
 ///
 /// # Safety
 /// `work.counts` holds for each cell the first place of a range that is this thread's alone and has room for its rows of
 /// that cell.
 // SAFETY: what the caller promises is said above.
-unsafe fn scatter(work: &mut GatherWork, target: &Target) {
-    let GatherWork {
-        rows, segments, counts, ..
-    } = work;
-    let mut first = 0;
-    for (end, weight) in segments.iter() {
-        let part = first..*end;
-        let [x, y, lambda, data, stat] =
-            [&rows.x, &rows.y, &rows.lambda, &rows.data, &rows.stat].map(|column| &column[part.clone()]);
-        let own = weight.is_none().then(|| &rows.weight[part.clone()]);
-        let (came, keys) = (&rows.bits[part.clone()], &rows.key[part.clone()]);
-        for k in 0..part.len() {
-            if let Some(key) = keys.get(k + AHEAD) {
-                let to = counts[*key as usize] as usize;
-                target.records.prefetch(to);
-                target.records.prefetch(to + 1);
-            }
-            let at = &mut counts[keys[k] as usize];
-            let to = *at as usize;
-            *at += 1;
-            let record = Record {
-                x: x[k],
-                y: y[k],
-                lambda: lambda[k],
-                data: data[k],
-                stat: stat[k],
-                weight: weight.unwrap_or_else(|| own.map_or(0.0, |own| own[k])),
-            };
-            // SAFETY: `to` lies in the range of this thread and cell, as the caller promises.
-            unsafe {
-                target.records.write(to, record);
-                target.bits.write(to, came[k]);
-                if let Some(id) = rows.ids.get(first + k) {
-                    target.ids.write(to, *id);
-                }
+unsafe fn scatter(work: &mut GatherWork, records: &[Record], target: &Target) {
+    let GatherWork { rows, counts, .. } = work;
+    let n = rows.key.len();
+    let (keys, bits, records) = (&rows.key[..n], &rows.bits[..n], &records[rows.first..rows.first + n]);
+    for k in 0..n {
+        if let Some(key) = keys.get(k + AHEAD) {
+            let to = counts[*key as usize] as usize;
+            target.order.prefetch(to);
+            target.sample.prefetch(to);
+            target.bits.prefetch(to);
+        }
+        let at = &mut counts[keys[k] as usize];
+        let to = *at as usize;
+        *at += 1;
+        let value = if bits[k] & SAMPLE == 0 {
+            f32::NAN
+        } else {
+            records[k].data
+        };
+        // SAFETY: `to` lies in the range of this thread and cell, as the caller promises.
+        unsafe {
+            target.order.write(to, (rows.first + k) as u32);
+            target.bits.write(to, bits[k]);
+            target.sample.write(to, value);
+            if let Some(id) = rows.ids.get(k) {
+                target.ids.write(to, *id);
             }
         }
-        first = *end;
     }
 }

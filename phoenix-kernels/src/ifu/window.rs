@@ -14,9 +14,8 @@ use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-/// Bytes of the buffers for each row: as it is read (five numbers, key, bits) and as it is sorted (record,
-/// bits, sample).
-pub(super) const BYTES_PER_ROW: usize = 6 * 4 + 1 + size_of::<Record>() + 1 + 4;
+/// Bytes of the buffers for each row: as it came (record, key, bits) and in the order of cells (which record, sample, bits).
+pub(super) const BYTES_PER_ROW: usize = size_of::<Record>() + 4 + 1 + 4 + 4 + 1;
 /// Bytes for each cell: where its rows begin, and as much for each thread.
 pub(super) const BYTES_PER_CELL: usize = 4;
 /// Bytes for each voxel: value and variance.
