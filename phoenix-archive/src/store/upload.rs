@@ -74,13 +74,14 @@ fn on_write(error: StoreError) -> StoreError {
 }
 
 impl Store {
-    /// Writes a small object under a key that must be free, atomically.
+    /// Writes a small object under a key that must be free, atomically; what a killed process left of an earlier try goes.
     ///
     /// # Errors
     /// If the store cannot be written.
     pub async fn put_new(&self, key: &str, bytes: impl Into<bytes::Bytes>) -> Result<PutOutcome, StoreError> {
         let payload = PutPayload::from_bytes(bytes.into());
         let options = PutOptions::from(PutMode::Create);
+        self.sweep(key).await;
         match self.inner.put_opts(&self.path(key)?, payload, options).await {
             Ok(_) => Ok(PutOutcome::Stored),
             Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
@@ -181,7 +182,7 @@ impl Store {
         format!("{}/{}-{name}", self.layout().incoming, short(digest))
     }
 
-    /// Removes what a killed process left of an earlier try of the same content.
+    /// Removes what a killed process left of an earlier try under the same key.
     ///
     /// The local object store writes to `NAME#1`, which it does not list, so that only the file system can tell.
     async fn sweep(&self, key: &str) {

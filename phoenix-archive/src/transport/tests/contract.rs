@@ -95,6 +95,15 @@ async fn leavings_of_a_killed_delivery_are_cleared_by_the_next() {
     let key = format!("products/MUSE/1000/{}", companion.name);
     let content = std::fs::read(&companion.location).expect("read");
     store.put_new(&key, content).await.expect("put");
+    // Or the temporary file of the proof, whose own name is there or not.
+    let proof = archive.join(format!("ledger/MUSE/1000/{}.json#1", sealed.name));
+    std::fs::create_dir_all(proof.parent().expect("a folder")).expect("made");
+    std::fs::write(&proof, "cut").expect("written");
+    for _ in 0..2 {
+        transport.ingest(&sealed, IngestOptions::new()).await.expect("stored");
+        assert!(!proof.exists(), "a part of a proof is left");
+        std::fs::write(&proof, "cut").expect("written");
+    }
     transport.ingest(&sealed, IngestOptions::new()).await.expect("stored");
     assert_complete(transport.store(), &[sealed]).await;
     assert!(!incoming.exists(), "a stray file is left");
