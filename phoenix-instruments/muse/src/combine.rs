@@ -12,7 +12,7 @@ use phoenix_core::product::{Hdu, HduData, Pixels, Product};
 use phoenix_core::traits::{CubeHdu, CubeLayout, Outcome, ProductSink, RecipeError, RunContext};
 use phoenix_kernels::ifu::grid::spatial_scale;
 use phoenix_kernels::ifu::{
-    CoordinateState, CubeGrid, Filter, GridRequest, Limits, SpectralAxis, Stack, StackStats, default_step,
+    CoordinateState, CubeGrid, Filter, GridRequest, Limits, Samples, SpectralAxis, Stack, StackStats, default_step,
 };
 use phoenix_kernels::{Hooks, KernelError};
 use phoenix_kit::{threads, wcs};
@@ -155,13 +155,20 @@ impl Job<'_> {
         };
         let mut writer = out.resume(layout, ctx.record)?;
         let filters: Vec<Filter> = self.curves.iter().map(|curve| curve.filter.clone()).collect();
-        let collected = stream(&stack, &filters, writer.as_mut(), ctx, &fault)?;
-        self.set_quality(&mut header, &collected, &grid);
+        let mut samples = Samples::default();
+        if self.seconds.is_some() {
+            samples = samples.with_exposure_map(&stack);
+        }
         // The pipeline's header says nothing about covariance, and its numbers are to be had at its cost.
         if self.params.numerics == NumericsChoice::Phoenix {
-            self.set_covariance(&mut header, &stack)?;
+            samples = samples.with_covariance(&stack, &covariance::BLOCKS);
         }
-        let exposed = self.exposed(&mut header, &stack)?;
+        let collected = stream(&stack, &filters, &mut samples, writer.as_mut(), ctx, &fault)?;
+        self.set_quality(&mut header, &collected, &grid);
+        if self.params.numerics == NumericsChoice::Phoenix {
+            self.set_covariance(&mut header, &stack, &mut samples)?;
+        }
+        let exposed = self.exposed(&mut header, &stack, &mut samples)?;
         let matrix = self.matrix(part.as_ref(), &stack)?;
         writer.finish(header.clone())?;
         self.images(out, &grid, &header, collected.images)?;
@@ -257,8 +264,13 @@ impl Job<'_> {
     }
 
     /// Maps how long each spaxel was exposed and writes the median.
-    fn exposed(&self, header: &mut Header, stack: &Stack<'_>) -> Result<Option<Array2<f32>>, RecipeError> {
-        let measure = |seconds| expmap::measure(stack, seconds, self.ctx).map_err(|error| self.error(error));
+    fn exposed(
+        &self,
+        header: &mut Header,
+        stack: &Stack<'_>,
+        samples: &mut Samples,
+    ) -> Result<Option<Array2<f32>>, RecipeError> {
+        let measure = |seconds| expmap::measure(stack, samples, seconds, self.ctx).map_err(|error| self.error(error));
         let map = self.seconds.map(measure).transpose()?;
         if let Some(map) = &map {
             expmap::set_median(header, map);
@@ -267,7 +279,7 @@ impl Job<'_> {
     }
 
     /// Writes how much more uncertain means over blocks of voxels are than the variances say.
-    fn set_covariance(&self, header: &mut Header, stack: &Stack<'_>) -> Result<(), RecipeError> {
+    fn set_covariance(&self, header: &mut Header, stack: &Stack<'_>, samples: &mut Samples) -> Result<(), RecipeError> {
         let ctx = self.ctx;
         let keep_going = || !ctx.cancel.is_cancelled();
         let measured = |done: usize, of: usize| ctx.progress("measure covariance", done as u64, of as u64);
@@ -275,8 +287,8 @@ impl Job<'_> {
             keep_going: &keep_going,
             on_tile: &measured,
         };
-        let factors = stack
-            .covariance_factors(&covariance::BLOCKS, &hooks)
+        let factors = samples
+            .covariance_factors(stack, &hooks)
             .map_err(|error| self.error(error))?;
         covariance::set_factors(header, &factors);
         Ok(())

@@ -7,7 +7,7 @@ use phoenix_core::caveat::Caveat;
 use phoenix_core::header::Header;
 use phoenix_core::product::{Hdu, HduData, Pixels, Product};
 use phoenix_core::traits::{RecipeError, RunContext};
-use phoenix_kernels::ifu::{CubeGrid, Stack};
+use phoenix_kernels::ifu::{CubeGrid, Samples, Stack};
 use phoenix_kernels::stat::median;
 use phoenix_kernels::{Hooks, KernelError};
 
@@ -38,15 +38,20 @@ pub fn seconds(exposures: &[ExposureFile], caveats: &mut Vec<Caveat>) -> Option<
 /// Measures the map.
 ///
 /// # Errors
-/// Those of [`Stack::exposure_map`].
-pub fn measure(stack: &Stack<'_>, seconds: &[f64], ctx: &RunContext<'_>) -> Result<Array2<f32>, KernelError> {
+/// Those of [`Samples::exposure_map`].
+pub fn measure(
+    stack: &Stack<'_>,
+    samples: &mut Samples,
+    seconds: &[f64],
+    ctx: &RunContext<'_>,
+) -> Result<Array2<f32>, KernelError> {
     let keep_going = || !ctx.cancel.is_cancelled();
     let mapped = |done: usize, of: usize| ctx.progress("map exposures", done as u64, of as u64);
     let hooks = Hooks {
         keep_going: &keep_going,
         on_tile: &mapped,
     };
-    stack.exposure_map(seconds, &hooks)
+    samples.exposure_map(stack, seconds, &hooks)
 }
 
 /// Writes the median of the map, which the archive's standard calls the exposure time of a mosaic.

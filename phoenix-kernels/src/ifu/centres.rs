@@ -1,7 +1,7 @@
 //! Where the centres of voxels are, computed once for a grid.
 
 use super::celestial::DEGREES;
-use super::gather::Record;
+use super::cells::Record;
 use super::grid::CubeGrid;
 use crate::math::Math;
 

@@ -11,7 +11,7 @@
     reason = "branch-free loops compiled for several instruction sets, as said above"
 )]
 
-use super::gather::{ALONG_X, ALONG_Y, Cells, PADDING, REJECTED, SAMPLE};
+use super::cells::{ALONG_X, ALONG_Y, Cells, PADDING, REJECTED, SAMPLE};
 use super::screen::{Screen, TILE, Tile};
 use crate::math::Numerics;
 use crate::stat;

@@ -4,15 +4,20 @@
 //! # References
 //! `docs/algorithms/ifu-covariance.md` (own derivation).
 
-use super::gather::Record;
-use super::resample::{Window, is_used};
+use super::cells::Record;
+use super::resample::{Resample, Window, is_used};
 use super::spread::{Near, Spread};
+use super::stack::Stack;
+use super::window::WindowWork;
+use crate::math::Math;
+use crate::{Hooks, KernelError};
+use rayon::prelude::*;
 use std::ops::Range;
 
 /// Most blocks along an axis of the sky.
 const MOST_ALONG: usize = 16;
 /// Most runs of planes.
-pub(super) const MOST_RUNS: usize = 2;
+const MOST_RUNS: usize = 2;
 
 /// Picks up to `most` of the whole blocks of `size` that fit into `n`, evenly spread; returns their first elements.
 pub(super) fn spread_out(n: usize, size: usize, most: usize) -> Vec<usize> {
@@ -21,9 +26,117 @@ pub(super) fn spread_out(n: usize, size: usize, most: usize) -> Vec<usize> {
     (0..taken).map(|k| (2 * k + 1) * fit / (2 * taken) * size).collect()
 }
 
+/// Run, x and y of a sample block, and what was measured there.
+type Placed = ([usize; 3], f64);
+
+/// True variance over independent variance of sample blocks.
+#[derive(Debug)]
+pub(super) struct BlockRatios {
+    /// Sizes of the blocks, x, y, wavelength.
+    blocks: Vec<[usize; 3]>,
+    /// Planes of the deepest.
+    deepest: usize,
+    /// First planes of the runs, and whether they were looked at.
+    runs: Vec<(usize, bool)>,
+    found: Vec<Vec<Placed>>,
+}
+
+impl BlockRatios {
+    pub(super) fn new(stack: &Stack<'_>, blocks: &[[usize; 3]]) -> Self {
+        let nz = stack.grid.naxis[2];
+        let depths = blocks.iter().map(|block| block[2]).filter(|depth| *depth <= nz);
+        let deepest = depths.max().unwrap_or(1);
+        let runs = match stack.options.resample {
+            Resample::Nearest => Vec::new(),
+            _ => spread_out(nz, deepest, MOST_RUNS),
+        };
+        Self {
+            blocks: blocks.to_vec(),
+            deepest,
+            runs: runs.into_iter().map(|first| (first, false)).collect(),
+            found: vec![Vec::new(); blocks.len()],
+        }
+    }
+
+    /// Looks at the runs whose rows a window holds.
+    pub(super) fn look<M: Math>(&mut self, stack: &Stack<'_>, work: &WindowWork) {
+        let all = 0..stack.grid.naxis[1];
+        for run in 0..self.runs.len() {
+            let (first, is_seen) = self.runs[run];
+            if !is_seen && work.has(&(first..first + self.deepest), stack) {
+                self.add::<M>(stack, &work.window(stack), run, &all);
+                self.runs[run].1 = true;
+            }
+        }
+    }
+
+    /// Reads the runs that no window had.
+    ///
+    /// # Errors
+    /// `Stopped`, `Read`, `Shape`.
+    pub(super) fn complete<M: Math>(&mut self, stack: &Stack<'_>, hooks: &Hooks<'_>) -> Result<(), KernelError> {
+        if self.runs.iter().all(|(_, is_seen)| *is_seen) {
+            return Ok(());
+        }
+        let (ny, n) = (stack.grid.naxis[1], self.runs.len());
+        let tallest = self.blocks.iter().map(|block| block[1]).max().unwrap_or(1);
+        let height = stack.strip_height::<M>(self.deepest, tallest, hooks)?;
+        let mut work = WindowWork::new(rayon::current_num_threads());
+        for run in 0..n {
+            let (first, is_seen) = self.runs[run];
+            if is_seen {
+                continue;
+            }
+            let planes = first..first + self.deepest;
+            if height < ny && stack.heights.is_none() {
+                work.heights = Some(stack.heights::<M>(stack.gathered(&planes), hooks)?);
+            }
+            for row in (0..ny).step_by(height) {
+                let rows = row..(row + height).min(ny);
+                work.load::<M>(stack, &planes, &(row..(rows.end + tallest).min(ny)), hooks)?;
+                self.add::<M>(stack, &work.window(stack), run, &rows);
+            }
+            self.runs[run].1 = true;
+            (hooks.on_tile)(run + 1, n);
+        }
+        Ok(())
+    }
+
+    /// Measures the blocks of one run that begin in some rows of voxels.
+    fn add<M: Math>(&mut self, stack: &Stack<'_>, window: &Window<'_>, run: usize, rows: &Range<usize>) {
+        let (first, deepest, reach) = (self.runs[run].0, self.deepest, stack.reach());
+        let each = self.blocks.par_iter().zip(&mut self.found);
+        each.for_each(|(&block, found)| {
+            let start = first + (deepest.saturating_sub(block[2])) / 2;
+            let ratios = match stack.options.resample {
+                _ if block[2] > deepest => Vec::new(),
+                Resample::Drizzle => ratios(window, &stack.drizzle(), reach, block, start, rows),
+                _ => ratios(window, &stack.distance::<M>(), reach, block, start, rows),
+            };
+            found.extend(ratios.into_iter().map(|([x, y], ratio)| ([run, x, y], ratio)));
+        });
+    }
+
+    /// Returns the root of the mean ratio for each size, `None` where no block was complete.
+    pub(super) fn factors(&self) -> Vec<Option<f64>> {
+        // Only voxels that share no rows need no run.
+        if self.runs.is_empty() {
+            return vec![Some(1.0); self.blocks.len()];
+        }
+        let factor = |ratios: &Vec<Placed>| {
+            // ORDER: that of the blocks, however the planes were divided.
+            let mut ratios = ratios.clone();
+            ratios.sort_unstable_by_key(|(place, _)| *place);
+            let n = ratios.len();
+            (n > 0).then(|| (ratios.iter().map(|(_, ratio)| ratio).sum::<f64>() / n as f64).sqrt())
+        };
+        self.found.iter().map(factor).collect()
+    }
+}
+
 /// Returns, for each complete sample block of `size` whose first plane is `first` and whose first row of voxels is among
 /// `rows`, its place and true variance over independent variance of its mean.
-pub(super) fn ratios<S: Spread>(
+fn ratios<S: Spread>(
     window: &Window<'_>,
     method: &S,
     reach: usize,

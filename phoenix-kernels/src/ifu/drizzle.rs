@@ -16,7 +16,7 @@
     reason = "branch-free loops compiled for several instruction sets, as said above"
 )]
 
-use super::gather::{Cells, Record};
+use super::cells::{Cells, Record};
 use super::resample::{TileMut, Window, finish, is_used};
 use super::spread::{Drizzle, Sides, overlap};
 use multiversion::multiversion;

@@ -10,117 +10,24 @@
 )]
 
 use super::blocks::{BlockIndex, PlaneIndex};
+use super::cells::{ALONG_X, ALONG_Y, CAME_FLAGGED, CAME_SATURATED, Cells, GOOD, NOBODY, Record, SAMPLE};
 use super::exposure::{Exposure, SliceDirection};
 use super::keys::{KeyRequest, Placement, keys, saturated};
 use super::pixtable::{Columns, PixelRows, RowBuffers};
 use super::position::{Locator, Placer};
+use super::rows::{GatherWork, cut, move_rows};
 use super::runs::{shares, units};
-pub use super::slab::RowId;
+use super::slab::RowId;
 use super::sort::{make_room, sort};
 use crate::math::{Math, Numerics};
 use crate::{Hooks, KernelError};
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// The row may be resampled.
-pub const GOOD: u8 = 1;
-/// The row counts in the statistics of the cosmic-ray test.
-pub const SAMPLE: u8 = 1 << 1;
-/// The row came flagged as a cosmic ray.
-pub const CAME_FLAGGED: u8 = 1 << 2;
-/// The cosmic-ray test rejected the row.
-pub const REJECTED: u8 = 1 << 3;
-/// Slices run along x.
-pub const ALONG_X: u8 = 1 << 4;
-/// Slices run along y.
-pub const ALONG_Y: u8 = 1 << 5;
-
-/// The raw pixel of the row was saturated.
-pub const CAME_SATURATED: u8 = 1 << 6;
-
 /// Quality bit of a cosmic ray.
 const COSMIC_RAY: i32 = 1 << 5;
 /// Quality bit of a saturated pixel.
 const SATURATED: i32 = 1 << 12;
-
-/// One row in its cell.
-#[derive(Clone, Copy, Debug, Default)]
-#[repr(C)]
-pub struct Record {
-    /// Position relative to the reference, degrees or pixels.
-    pub x: f32,
-    /// Position relative to the reference, degrees or pixels.
-    pub y: f32,
-    /// Wavelength in the medium of the grid, Angstrom.
-    pub lambda: f32,
-    /// Value.
-    pub data: f32,
-    /// Variance.
-    pub stat: f32,
-    /// Weight.
-    pub weight: f32,
-}
-
-/// The rows of a window and their order by cell: x, then y, then plane.
-///
-/// Records stay where they were written as they came, and places name them: the rows of one cell come from far apart in
-/// the tables, and four bytes are moved more cheaply than a record.
-#[derive(Clone, Debug, Default)]
-pub struct Cells {
-    /// The rows as they came.
-    pub records: Vec<Record>,
-    /// Which record each place holds; `bits`, `sample` and `ids` follow the same order.
-    pub order: Vec<u32>,
-    /// Bits of each row, as above.
-    pub bits: Vec<u8>,
-    /// Values that count in the statistics of the cosmic-ray test, NaN for the other rows; [`PADDING`] more at the end.
-    pub sample: Vec<f32>,
-    /// Which rows of which exposures they are, if asked for.
-    pub ids: Vec<RowId>,
-    /// Start of each cell, and the end of the last.
-    pub offsets: Vec<u32>,
-    /// Cells along x and y.
-    pub size: [usize; 2],
-    /// First plane of the window in the grid.
-    pub first_plane: usize,
-    /// Planes of the window.
-    pub width: usize,
-    /// First row of cells in the grid.
-    pub first_row: usize,
-}
-
-/// How many values may be read past the end of a sample.
-pub const PADDING: usize = 16;
-
-impl Cells {
-    /// Returns the range of rows of planes `planes` of the cells at (`i`, `j`).
-    #[inline]
-    pub fn range(&self, i: usize, j: usize, planes: Range<usize>) -> Range<usize> {
-        let first = (i * self.size[1] + j) * self.width;
-        self.offsets[first + planes.start] as usize..self.offsets[first + planes.end] as usize
-    }
-
-    /// Returns the row at a place.
-    #[inline]
-    pub fn record(&self, place: usize) -> &Record {
-        &self.records[self.order[place] as usize]
-    }
-}
-
-impl Cells {
-    /// Counts the rows of some planes, counted in the grid, of some columns of cells.
-    fn rows_of(&self, columns: Range<usize>, planes: &Range<usize>) -> usize {
-        if planes.is_empty() {
-            return 0;
-        }
-        let planes = planes.start - self.first_plane..planes.end - self.first_plane;
-        let of = |i: usize| (0..self.size[1]).map(move |j| (i, j));
-        columns
-            .flat_map(of)
-            .map(|(i, j)| self.range(i, j, planes.clone()).len())
-            .sum()
-    }
-}
 
 /// Numbers of rows that were left out on the way or are to be known of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -150,154 +57,6 @@ pub struct GatherRequest<M> {
     pub strip: [usize; 2],
     /// First row of cells whose dropped rows are counted, and that behind the last.
     pub counted_strip: [usize; 2],
-}
-
-/// What is known of one thread's rows beside their records, in the order in which they were read.
-#[derive(Debug, Default)]
-pub(super) struct Rows {
-    /// Where their records begin.
-    pub(super) first: usize,
-    pub(super) bits: Vec<u8>,
-    /// Filled only where asked for.
-    pub(super) ids: Vec<RowId>,
-    /// Number of the cell; that behind the last for a row which is left out.
-    pub(super) key: Vec<u32>,
-}
-
-impl Rows {
-    fn clear(&mut self) {
-        self.bits.clear();
-        self.ids.clear();
-        self.key.clear();
-    }
-
-    /// Makes room for `n` rows at once, of which none is there yet.
-    fn make_room(&mut self, n: usize) {
-        self.bits.reserve(n);
-        self.key.reserve(n);
-    }
-}
-
-/// Buffers of one thread, used again for each window.
-#[derive(Debug, Default)]
-pub struct GatherWork {
-    buffer: RowBuffers,
-    /// Planes of the rows in the buffer.
-    planes: Vec<i32>,
-    cells: [Vec<i32>; 2],
-    /// Bits and cells of the rows in the buffer.
-    bits: Vec<u8>,
-    keys: Vec<u32>,
-    /// Records that the window before leaves.
-    held: Vec<Record>,
-    pub(super) rows: Rows,
-    /// Number of rows of each cell, then the place of the next.
-    pub(super) counts: Vec<u32>,
-}
-
-impl GatherWork {
-    /// Forgets all rows and counts none in each of `n_cells` cells.
-    fn clear(&mut self, n_cells: usize) {
-        self.rows.clear();
-        self.held.clear();
-        // One more cell, behind the others, takes the rows that are left out.
-        self.counts.clear();
-        self.counts.resize(n_cells + 1, 0);
-    }
-
-    /// Takes planes `held` of some columns of the window before over into one of `width` planes that begins with them.
-    fn hold(&mut self, cells: &Cells, columns: Range<usize>, held: &Range<usize>, width: usize) {
-        if held.is_empty() {
-            return;
-        }
-        let first = held.start - cells.first_plane;
-        for i in columns {
-            for j in 0..cells.size[1] {
-                for l in 0..held.len() {
-                    let places = cells.range(i, j, first + l..first + l + 1);
-                    let key = (i * cells.size[1] + j) * width + l;
-                    self.counts[key] += places.len() as u32;
-                    self.rows.key.resize(self.rows.key.len() + places.len(), key as u32);
-                    self.rows.bits.extend_from_slice(&cells.bits[places.clone()]);
-                    if !cells.ids.is_empty() {
-                        self.rows.ids.extend_from_slice(&cells.ids[places.clone()]);
-                    }
-                    self.held.extend(places.map(|place| *cells.record(place)));
-                }
-            }
-        }
-    }
-
-    /// Puts the rows in the buffer to the records, behind those that are there; rows of cell `without` are left out.
-    fn put(&mut self, weight: Option<f32>, without: Option<u32>, records: &mut [Record]) {
-        let Self {
-            buffer,
-            bits,
-            keys,
-            rows,
-            counts,
-            ..
-        } = self;
-        let to = &mut records[rows.key.len()..];
-        let n = match without {
-            None => {
-                rows.key.extend_from_slice(keys);
-                rows.bits.extend_from_slice(bits);
-                pack(buffer, weight, &mut to[..keys.len()]);
-                keys.len()
-            }
-            Some(dropped) => {
-                let mut n = 0;
-                for row in (0..keys.len()).filter(|row| keys[*row] != dropped) {
-                    rows.key.push(keys[row]);
-                    rows.bits.push(bits[row]);
-                    pack_one(buffer, weight, row, &mut to[n]);
-                    n += 1;
-                }
-                if !rows.ids.is_empty() {
-                    let first = rows.ids.len() - keys.len();
-                    let mut row = 0;
-                    rows.ids.retain(|_| {
-                        row += 1;
-                        row <= first || keys[row - 1 - first] != dropped
-                    });
-                }
-                n
-            }
-        };
-        for key in &rows.key[rows.key.len() - n..] {
-            counts[*key as usize] += 1;
-        }
-    }
-}
-
-/// Makes records of the rows in a buffer; without a weight for all each has its own.
-fn pack(buffer: &RowBuffers, weight: Option<f32>, records: &mut [Record]) {
-    let n = records.len();
-    let [x, y, lambda, data, stat] =
-        [&buffer.xpos, &buffer.ypos, &buffer.lambda, &buffer.data, &buffer.stat].map(|column| &column[..n]);
-    for (k, record) in records.iter_mut().enumerate() {
-        *record = Record {
-            x: x[k],
-            y: y[k],
-            lambda: lambda[k],
-            data: data[k],
-            stat: stat[k],
-            weight: weight.unwrap_or_else(|| buffer.weight[k]),
-        };
-    }
-}
-
-/// Makes a record of one row in a buffer.
-fn pack_one(buffer: &RowBuffers, weight: Option<f32>, row: usize, record: &mut Record) {
-    *record = Record {
-        x: buffer.xpos[row],
-        y: buffer.ypos[row],
-        lambda: buffer.lambda[row],
-        data: buffer.data[row],
-        stat: buffer.stat[row],
-        weight: weight.unwrap_or_else(|| buffer.weight[row]),
-    };
 }
 
 impl<M: Math> GatherRequest<M> {
@@ -366,6 +125,9 @@ impl<M: Math> GatherRequest<M> {
         let found: Vec<GatherCounts> = (works.par_iter_mut().with_max_len(1).zip(shares).zip(parts))
             .map(|((work, (units, _)), records)| {
                 records[..work.held.len()].copy_from_slice(&work.held);
+                if !work.held.is_empty() {
+                    work.rows.owners.push([work.rows.first as u32, NOBODY]);
+                }
                 self.collect(exposures, units, [window, held, counted], hooks, work, records)
             })
             .collect::<Result<_, KernelError>>()?;
@@ -373,6 +135,10 @@ impl<M: Math> GatherRequest<M> {
         cells.first_row = self.strip[0];
         cells.first_plane = window.start;
         cells.width = window.len();
+        cells.owners.clear();
+        for work in works.iter() {
+            cells.owners.extend_from_slice(&work.rows.owners);
+        }
         sort(works, nx * ny * window.len(), cells);
         let mut counts = GatherCounts::default();
         for part in found {
@@ -456,6 +222,7 @@ impl<M: Math> GatherRequest<M> {
             let own = exposure.weight.is_none() && exposure.rows.has_weight();
             let weight = (!own).then(|| exposure.weight.unwrap_or(1.0));
             // Of a strip most rows are left out; they are to take no room.
+            work.rows.begin(*n as u32);
             work.put(weight, (ny < self.naxis[1]).then_some(dropped), records);
         }
         Ok(counts)
@@ -529,29 +296,6 @@ impl<M: Math> GatherRequest<M> {
         self.locator.cells(x, y, i, j);
         Ok(())
     }
-}
-
-/// Moves a run of rows of a buffer forward to row `to`.
-fn move_rows(buffer: &mut RowBuffers, planes: &mut [i32], run: Range<usize>, to: usize) {
-    if run.start == to {
-        return;
-    }
-    for column in buffer.numbers() {
-        if column.len() >= run.end {
-            column.copy_within(run.clone(), to);
-        }
-    }
-    buffer.dq.copy_within(run.clone(), to);
-    planes.copy_within(run, to);
-}
-
-/// Keeps the first `n` rows of a buffer.
-fn cut(buffer: &mut RowBuffers, planes: &mut Vec<i32>, n: usize) {
-    for column in buffer.numbers() {
-        column.truncate(n);
-    }
-    buffer.dq.truncate(n);
-    planes.truncate(n);
 }
 
 /// Reads rows of exposure `n` and checks what came.

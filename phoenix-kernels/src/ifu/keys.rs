@@ -9,7 +9,7 @@
     reason = "branch-free loops compiled for several instruction sets, as said above"
 )]
 
-use super::gather::CAME_SATURATED;
+use super::cells::CAME_SATURATED;
 use multiversion::multiversion;
 
 /// What the number of a cell depends on beside the row.

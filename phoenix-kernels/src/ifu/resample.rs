@@ -12,8 +12,8 @@
     reason = "inlined into code compiled for several instruction sets"
 )]
 
+use super::cells::{Cells, GOOD, REJECTED, Record};
 use super::centres::Centres;
-use super::gather::{Cells, GOOD, REJECTED, Record};
 use super::spread::{Near, Spread};
 use crate::math::Numerics;
 use std::ops::Range;
@@ -104,15 +104,45 @@ pub struct Window<'a> {
     pub rows: Range<usize>,
     /// Which numbers are wanted.
     pub numerics: Numerics,
+    /// Rows of this choice only, if any.
+    pub only: Option<Only>,
+}
+
+/// The rows of one exposure in some planes, whatever the cosmic-ray test says.
+#[derive(Clone, Debug)]
+pub struct Only {
+    /// The exposure.
+    pub exposure: u32,
+    /// Planes of its rows, counted in the window.
+    pub planes: Range<usize>,
 }
 
 impl Window<'_> {
+    /// Tells whether the row at a place takes part.
+    #[inline(always)]
+    fn takes(&self, place: usize) -> bool {
+        let bits = self.cells.bits[place];
+        match &self.only {
+            None => is_used(bits),
+            Some(only) => bits & GOOD != 0 && self.cells.owner(place) == only.exposure,
+        }
+    }
+
+    /// Returns the planes of the rows that reach `planes`.
+    fn source(&self, reach: usize, planes: &Range<usize>) -> Range<usize> {
+        let near = planes.start.saturating_sub(reach)..(planes.end + reach).min(self.cells.width);
+        match &self.only {
+            None => near,
+            Some(only) => near.start.max(only.planes.start)..near.end.min(only.planes.end),
+        }
+    }
+
     /// Resamples planes `planes` (counted in the window) to `out`.
     pub fn resample<S: Spread>(&self, method: &S, reach: usize, planes: &Range<usize>, out: &mut TileMut<'_>) {
         let (cells, [nx, ny], depth) = (self.cells, self.cells.size, planes.len());
         let ring = 2 * reach + 1;
         let mut sums = vec![Sums::default(); ring * ny * depth];
-        let source = planes.start.saturating_sub(reach)..(planes.end + reach).min(cells.width);
+        let source = self.source(reach, planes);
         let first = self.first_plane + planes.start;
         for i in 0..nx + reach {
             if i < nx {
@@ -134,7 +164,7 @@ impl Window<'_> {
                             |i: usize, j: usize, l: usize| (i % ring * ny + (j - first_row)) * depth + (l - first);
                         for row in cells.range(i, j, l..l + 1) {
                             let (record, bits) = (cells.record(row), cells.bits[row]);
-                            if is_used(bits) {
+                            if self.takes(row) {
                                 method.spread(&near, record, |i, j, l, weight| {
                                     sums[place(i, j, l)].add(record, weight);
                                 });
@@ -166,9 +196,12 @@ impl Window<'_> {
                     let mut least = f64::INFINITY;
                     let mut rejected = 0_u16;
                     for row in cells.range(i, j, l..l + 1) {
+                        if self.only.as_ref().is_some_and(|only| cells.owner(row) != only.exposure) {
+                            continue;
+                        }
                         let (record, bits) = (cells.record(row), cells.bits[row]);
                         rejected = rejected.saturating_add(u16::from(bits & REJECTED != 0));
-                        if self.numerics == Numerics::Phoenix && !is_used(bits) {
+                        if self.numerics == Numerics::Phoenix && !self.takes(row) {
                             continue;
                         }
                         let [a, b] = match self.numerics {
@@ -182,9 +215,7 @@ impl Window<'_> {
                             (best, least) = (Some(row), r2);
                         }
                     }
-                    let best = best
-                        .filter(|row| is_used(cells.bits[*row]))
-                        .map(|row| cells.record(row));
+                    let best = best.filter(|row| self.takes(*row)).map(|row| cells.record(row));
                     let at = (depth * self.ny + cells.first_row + j) * nx + i;
                     (out.data[at], out.stat[at]) = best.map_or((f32::NAN, f32::NAN), |r| (r.data, r.stat));
                     if let Some(counts) = &mut out.used {

@@ -16,8 +16,8 @@
     reason = "branch-free loops compiled for several instruction sets, as said above"
 )]
 
+use super::cells::Cells;
 use super::cosmic::{MOST_PLANES, Neighbourhood};
-use super::gather::Cells;
 use multiversion::multiversion;
 use std::ops::Range;
 
@@ -390,7 +390,7 @@ static NOTHING: [Counts; MOST_PLANES] = [[0; MARKS]; MOST_PLANES];
 #[cfg(test)]
 mod tests {
     use super::{Neighbourhood, Screen, Tile};
-    use crate::ifu::gather::{Cells, PADDING, Record};
+    use crate::ifu::cells::{Cells, PADDING, Record};
     use crate::stat;
 
     /// Numbers that look like noise of unit deviation.

@@ -1,6 +1,6 @@
 //! Finished planes and what became of the rows.
 
-use super::gather::{CAME_FLAGGED, Cells, GOOD, REJECTED};
+use super::cells::{CAME_FLAGGED, Cells, GOOD, REJECTED};
 use super::resample::TileMut;
 use crate::KernelError;
 use ndarray::ArrayView3;

@@ -7,7 +7,9 @@
     reason = "places of one array shared by threads, as said above"
 )]
 
-use super::gather::{Cells, GatherWork, PADDING, Record, RowId, SAMPLE};
+use super::cells::{Cells, PADDING, Record, SAMPLE};
+use super::rows::GatherWork;
+use super::slab::RowId;
 use bytemuck::Zeroable;
 use bytemuck::allocation::zeroed_vec;
 use rayon::prelude::*;

@@ -9,8 +9,8 @@
     reason = "inlined into code compiled for several instruction sets"
 )]
 
+use super::cells::Record;
 use super::centres::Centres;
-use super::gather::Record;
 use crate::math::Math;
 use std::marker::PhantomData;
 use std::ops::Range;

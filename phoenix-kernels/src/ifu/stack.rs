@@ -3,7 +3,6 @@
 use super::blocks::PlaneIndex;
 use super::budget;
 use super::centres::Centres;
-use super::covariance;
 use super::exposure::{CoordinateState, Exposure};
 use super::gather::{GatherCounts, GatherRequest};
 use super::grid::{self, CubeGrid, GridRequest, Limits, spatial_scale};
@@ -12,17 +11,14 @@ use super::index::{self, ScanRequest};
 use super::options::StackOptions;
 use super::position::Locator;
 use super::resample::Resample;
+use super::samples::Samples;
 use super::slab::{Slab, StackStats};
 use super::spread::{Distance, Drizzle, Shape};
 use super::window::WindowWork;
 use crate::math::{Math, Numerics, Portable, System};
 use crate::{Hooks, KernelError, SourceError};
-use rayon::prelude::*;
 use std::marker::PhantomData;
 use std::ops::Range;
-
-/// Run, x and y of a sample block, and what was measured there.
-type Placed = ([usize; 3], f64);
 
 /// A prepared combination: rows indexed, grid fixed.
 pub struct Stack<'a> {
@@ -192,99 +188,32 @@ impl<'a> Stack<'a> {
         sink: &mut dyn FnMut(&Slab<'_>) -> Result<(), SourceError>,
         hooks: &Hooks<'_>,
     ) -> Result<StackStats, KernelError> {
-        match self.options.numerics {
-            Numerics::Eso => self.run_with::<System>(first_plane, earlier, sink, hooks),
-            Numerics::Phoenix => self.run_with::<Portable>(first_plane, earlier, sink, hooks),
-        }
+        self.run_sampled(first_plane, earlier, &mut Samples::default(), sink, hooks)
     }
 
-    /// Measures by how much the error of a mean over each of `blocks` voxels (x, y, wavelength) exceeds what independent
-    /// variances say: true error over independent error, from blocks spread evenly over the cube.
+    /// The same, and learns for `samples` what the planes at hand tell.
     ///
-    /// # Contract
-    /// `None` where no sample block is complete. 1 for `Nearest`, whose voxels share no rows.
-    /// # Numerics
-    /// For each block the weights of every row over all its voxels are formed as in the resampling; the factor is the
-    /// root of the mean ratio of variances, so that deviations divided by it have unit mean square.
     /// # Errors
-    /// `Stopped`, `Read`, `Shape`.
-    /// # References
-    /// `docs/algorithms/ifu-covariance.md`.
-    pub fn covariance_factors(
+    /// `Stopped`, `Read`, `Shape`, `Sink`.
+    pub fn run_sampled(
         &self,
-        blocks: &[[usize; 3]],
+        first_plane: usize,
+        earlier: StackStats,
+        samples: &mut Samples,
+        sink: &mut dyn FnMut(&Slab<'_>) -> Result<(), SourceError>,
         hooks: &Hooks<'_>,
-    ) -> Result<Vec<Option<f64>>, KernelError> {
+    ) -> Result<StackStats, KernelError> {
         match self.options.numerics {
-            Numerics::Eso => self.covariance_with::<System>(blocks, hooks),
-            Numerics::Phoenix => self.covariance_with::<Portable>(blocks, hooks),
+            Numerics::Eso => self.run_with::<System>(first_plane, earlier, samples, sink, hooks),
+            Numerics::Phoenix => self.run_with::<Portable>(first_plane, earlier, samples, sink, hooks),
         }
-    }
-
-    fn covariance_with<M: Math>(
-        &self,
-        blocks: &[[usize; 3]],
-        hooks: &Hooks<'_>,
-    ) -> Result<Vec<Option<f64>>, KernelError> {
-        if self.options.resample == Resample::Nearest {
-            return Ok(vec![Some(1.0); blocks.len()]);
-        }
-        let nz = self.grid.naxis[2];
-        let deepest = blocks
-            .iter()
-            .map(|block| block[2])
-            .filter(|depth| *depth <= nz)
-            .max()
-            .unwrap_or(1);
-        let runs = covariance::spread_out(nz, deepest, covariance::MOST_RUNS);
-        let ny = self.grid.naxis[1];
-        let tallest = blocks.iter().map(|block| block[1]).max().unwrap_or(1);
-        let height = self.strip_height::<M>(deepest, tallest, hooks)?;
-        let mut work = WindowWork::new(rayon::current_num_threads());
-        let mut found: Vec<Vec<Placed>> = vec![Vec::new(); blocks.len()];
-        for (run, &first) in runs.iter().enumerate() {
-            if height < ny && self.heights.is_none() {
-                work.heights = Some(self.heights::<M>(self.gathered(&(first..first + deepest)), hooks)?);
-            }
-            for row in (0..ny).step_by(height) {
-                let rows = row..(row + height).min(ny);
-                work.load::<M>(
-                    self,
-                    &(first..first + deepest),
-                    &(row..(rows.end + tallest).min(ny)),
-                    hooks,
-                )?;
-                let window = work.window(self);
-                let ratios = blocks.par_iter().map(|&block| {
-                    let start = first + (deepest.saturating_sub(block[2])) / 2;
-                    match self.options.resample {
-                        _ if block[2] > deepest => Vec::new(),
-                        Resample::Drizzle => {
-                            covariance::ratios(&window, &self.drizzle(), self.reach(), block, start, &rows)
-                        }
-                        _ => covariance::ratios(&window, &self.distance::<M>(), self.reach(), block, start, &rows),
-                    }
-                });
-                let ratios: Vec<Vec<([usize; 2], f64)>> = ratios.collect();
-                for (found, ratios) in found.iter_mut().zip(ratios) {
-                    found.extend(ratios.into_iter().map(|([x, y], ratio)| ([run, x, y], ratio)));
-                }
-            }
-            (hooks.on_tile)(run + 1, runs.len());
-        }
-        // ORDER: that of a sample without strips.
-        let factor = |mut ratios: Vec<Placed>| {
-            ratios.sort_unstable_by_key(|(place, _)| *place);
-            let n = ratios.len();
-            (n > 0).then(|| (ratios.iter().map(|(_, ratio)| ratio).sum::<f64>() / n as f64).sqrt())
-        };
-        Ok(found.into_iter().map(factor).collect())
     }
 
     fn run_with<M: Math>(
         &self,
         first_plane: usize,
         earlier: StackStats,
+        samples: &mut Samples,
         sink: &mut dyn FnMut(&Slab<'_>) -> Result<(), SourceError>,
         hooks: &Hooks<'_>,
     ) -> Result<StackStats, KernelError> {
@@ -304,6 +233,9 @@ impl<'a> Stack<'a> {
         let mut work = WindowWork::new(rayon::current_num_threads());
         for (done, planes) in (1..).zip(&windows) {
             work.fill::<M>(self, planes, hooks)?;
+            if self.strips.len() == 1 {
+                samples.look::<M>(self, &work);
+            }
             stats.add(&work.stats);
             let slab = work.slab.slab(planes.start, [planes.len(), ny, nx], stats)?;
             sink(&slab).map_err(|source| KernelError::Sink {
@@ -333,7 +265,7 @@ impl<'a> Stack<'a> {
     }
 
     /// Planes whose rows a window of `planes` needs.
-    fn gathered(&self, planes: &Range<usize>) -> Range<usize> {
+    pub(super) fn gathered(&self, planes: &Range<usize>) -> Range<usize> {
         planes.start.saturating_sub(self.margin())..(planes.end + self.margin()).min(self.grid.naxis[2])
     }
 

@@ -1,11 +1,13 @@
 //! One window of planes from rows to voxels: all threads work on it, in buffers that serve window after window.
 
+use super::cells::{ALONG_X, ALONG_Y, Cells, GOOD, REJECTED, Record};
 use super::cosmic::{CosmicTest, CosmicWork};
 use super::drizzle;
 use super::exposure::SliceDirection;
-use super::gather::{ALONG_X, ALONG_Y, Cells, GOOD, GatherRequest, GatherWork, REJECTED, Record};
+use super::gather::GatherRequest;
 use super::heights::Heights;
 use super::resample::{Resample, TileMut, Window};
+use super::rows::GatherWork;
 use super::slab::{SlabBuffers, StackStats};
 use super::stack::Stack;
 use crate::math::Math;
@@ -32,6 +34,8 @@ pub(super) struct WindowWork {
     cells: Cells,
     /// Planes whose rows are tested.
     tested: Range<usize>,
+    /// Planes whose rows were read, not held.
+    pub(super) fresh: Range<usize>,
     /// End of the planes that were filled last.
     filled: Option<usize>,
     /// One for each thread.
@@ -54,6 +58,7 @@ impl WindowWork {
             gather: each(threads),
             cells: Cells::default(),
             tested: 0..0,
+            fresh: 0..0,
             filled: None,
             cosmic: each(threads),
             sums: each(threads),
@@ -173,7 +178,7 @@ impl WindowWork {
             let untested = tested.start - window.start..tested.end - window.start;
             test.run(&mut self.cells, &untested, &mut self.cosmic);
         }
-        self.tested = tested;
+        (self.tested, self.fresh) = (tested, fresh);
         Ok(())
     }
 
@@ -201,7 +206,14 @@ impl WindowWork {
             ny: stack.grid.naxis[1],
             rows: 0..self.cells.size[1],
             numerics: stack.options.numerics,
+            only: None,
         }
+    }
+
+    /// Tells whether all rows are at hand, and tested, that some planes of voxels are made of.
+    pub(super) fn has(&self, planes: &Range<usize>, stack: &Stack<'_>) -> bool {
+        let wanted = planes.start.saturating_sub(stack.reach())..(planes.end + stack.reach()).min(stack.grid.naxis[2]);
+        wanted.start >= self.cells.first_plane && wanted.end <= self.tested.end
     }
 
     fn resample<M: Math>(&mut self, stack: &Stack<'_>, inner: &Range<usize>, cells_y: &Range<usize>) {
@@ -214,6 +226,7 @@ impl WindowWork {
             ny,
             rows: cells_y.clone(),
             numerics: stack.options.numerics,
+            only: None,
         };
         let reach = stack.reach();
         let most = (RING_BYTES / ((2 * reach + 1) * cells.size[1] * size_of::<drizzle::Sums>()))

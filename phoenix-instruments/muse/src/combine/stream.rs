@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, ArrayView3};
 use phoenix_core::traits::{Finished, RecipeError, RunContext, SinkError, SlabWriter};
-use phoenix_kernels::ifu::{Filter, ImageAccumulator, Slab, Stack, StackStats};
+use phoenix_kernels::ifu::{Filter, ImageAccumulator, Samples, Slab, Stack, StackStats};
 use phoenix_kernels::{Hooks, KernelError, SourceError};
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +55,7 @@ impl Collector {
 pub(super) fn stream(
     stack: &Stack<'_>,
     filters: &[Filter],
+    samples: &mut Samples,
     writer: &mut dyn SlabWriter,
     ctx: &RunContext<'_>,
     fault: &dyn Fn(KernelError) -> RecipeError,
@@ -89,7 +90,9 @@ pub(super) fn stream(
         keep_going: &keep_going,
         on_tile: &resampled,
     };
-    let stats = stack.run_from(first_plane, earlier, &mut sink, &hooks).map_err(fault)?;
+    let stats = stack
+        .run_sampled(first_plane, earlier, samples, &mut sink, &hooks)
+        .map_err(fault)?;
     Ok(Collected {
         stats,
         images: collector.images.finish(),
