@@ -14,7 +14,8 @@ use phoenix_core::id::{Digest, JobId, Tag};
 use phoenix_core::product::{Hdu, HduData, Pixels, Product, StoredProduct};
 use phoenix_core::provenance::Record;
 use phoenix_core::traits::{
-    Committed, CubeHdu, CubeLayout, JobSink, ProductSink, ReadError, SinkError, SinkFactory, SlabWriter,
+    ColumnLayout, ColumnWriter, Committed, CubeHdu, CubeLayout, JobSink, MemoryColumns, ProductSink, ReadError,
+    SinkError, SinkFactory, SlabWriter,
 };
 
 use crate::digest::ContentStream;
@@ -154,6 +155,16 @@ impl ProductSink for MemorySink {
             place,
             entries: self.entries.clone(),
         }))
+    }
+
+    fn begin_columns(&mut self, layout: ColumnLayout) -> Result<Box<dyn ColumnWriter>, SinkError> {
+        let place = self.reserve(&layout.name, None)?;
+        let entries = self.entries.clone();
+        Ok(Box::new(MemoryColumns::new(layout, move |product| {
+            if let Some(entry) = locked(&entries).get_mut(place) {
+                entry.product = Some(product);
+            }
+        })))
     }
 }
 

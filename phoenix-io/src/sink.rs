@@ -1,10 +1,11 @@
 //! Sinks on folders: a job's products appear together, whole and flushed, or not at all.
 //!
-//! `staging` is the folder nobody looks into, `encode` turns products into files, `beside` writes the provenance
-//! record that lies beside each product. A long cube is written on a `shelf`, where `keeper` enters into a `journal` how
-//! far it has come, so that another attempt goes on there.
+//! `staging` is the folder nobody looks into, `encode` turns products into files, `columns` takes tables in runs of rows,
+//! `beside` writes the provenance record that lies beside each product. A long cube is written on a `shelf`, where `keeper`
+//! enters into a `journal` how far it has come, so that another attempt goes on there.
 
 mod beside;
+mod columns;
 mod encode;
 mod inherit;
 mod journal;
@@ -20,7 +21,10 @@ use std::path::{Path, PathBuf};
 use phoenix_core::id::{JobId, RecipeId, Tag};
 use phoenix_core::product::StoredProduct;
 use phoenix_core::provenance::Record;
-use phoenix_core::traits::{Committed, CubeLayout, JobSink, ProductSink, Scratch, SinkError, SinkFactory, SlabWriter};
+use phoenix_core::traits::{
+    ColumnLayout, ColumnWriter, Committed, CubeLayout, JobSink, ProductSink, Scratch, SinkError, SinkFactory,
+    SlabWriter,
+};
 
 use crate::digest;
 use crate::fits::{FitsError, FitsWriter, WriteOptions};
@@ -230,6 +234,10 @@ impl ProductSink for DirSink {
         self.staging.resume(layout, record)
     }
 
+    fn begin_columns(&mut self, layout: ColumnLayout) -> Result<Box<dyn ColumnWriter>, SinkError> {
+        self.staging.begin_columns(layout)
+    }
+
     fn scratch(&self, bytes: u64) -> Result<Box<dyn Scratch>, SinkError> {
         Ok(Box::new(FileScratch::new(self.staging.folder(), bytes)?))
     }
@@ -368,6 +376,11 @@ impl ProductSink for FlatSink {
     fn resume(&mut self, layout: CubeLayout, record: &Record) -> Result<Box<dyn SlabWriter>, SinkError> {
         self.refuse_inputs(&layout.name)?;
         self.staging.resume(layout, record)
+    }
+
+    fn begin_columns(&mut self, layout: ColumnLayout) -> Result<Box<dyn ColumnWriter>, SinkError> {
+        self.refuse_inputs(&layout.name)?;
+        self.staging.begin_columns(layout)
     }
 
     fn scratch(&self, bytes: u64) -> Result<Box<dyn Scratch>, SinkError> {

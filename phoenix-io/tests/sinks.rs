@@ -19,7 +19,10 @@ use phoenix_core::frame::FrameRef;
 use phoenix_core::header::Header;
 use phoenix_core::product::{ColumnData, Hdu, HduData, Pixels, Product};
 use phoenix_core::provenance::Record;
-use phoenix_core::traits::{CubeHdu, CubeLayout, FrameReader, HduKind, JobSink, ReadError, SinkError, SinkFactory};
+use phoenix_core::traits::{
+    ColumnHdu, ColumnKind, ColumnLayout, ColumnRun, CubeHdu, CubeLayout, FrameReader, HduKind, JobSink, ReadError,
+    SinkError, SinkFactory,
+};
 use phoenix_io::{DirSinks, FitsReader, FlatSinks, MemorySinks, read_product};
 use run_support::{contents, frame_file, small_product};
 
@@ -48,6 +51,22 @@ fn layout(name: &str, planes: usize) -> CubeLayout {
             shape: [planes, 64, 64],
             header: Header::new(),
         }],
+    }
+}
+
+fn table(name: &str, n_rows: u64) -> ColumnLayout {
+    let column = |name: &str, kind| ColumnHdu {
+        name: name.into(),
+        kind,
+        header: Header::new(),
+    };
+    ColumnLayout {
+        tag: "TABLE".into(),
+        name: name.into(),
+        header: Header::new(),
+        reserve_cards: 36,
+        n_rows,
+        columns: vec![column("x", ColumnKind::F32), column("q", ColumnKind::I32)],
     }
 }
 
@@ -104,6 +123,81 @@ fn a_cube_that_is_not_whole_is_refused_and_nothing_appears() {
             [""; 0],
             "{name}"
         );
+    }
+}
+
+#[test]
+fn a_table_in_runs_of_rows_reads_back_as_it_was_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let n = 300_000_u64;
+    let reals: Vec<f32> = (0..n).map(|row| row as f32 * 0.5).collect();
+    let integers: Vec<i32> = (0..n).map(|row| row as i32 - 7).collect();
+    let memory = MemorySinks::new();
+    let mut sinks = factories(folder.path());
+    sinks.push(("own memory", Box::new(memory.clone())));
+    for (name, sinks) in sinks {
+        let mut sink = sinks.open(&"j".into()).unwrap();
+        let mut rows = sink.begin_columns(table("T.fits", n)).unwrap();
+        let (front, back) = reals.split_at(200_001);
+        rows.write(1, 0, ColumnRun::I32(&integers)).unwrap();
+        rows.write(0, 200_001, ColumnRun::F32(back)).unwrap();
+        rows.write(0, 0, ColumnRun::F32(front)).unwrap();
+        let mut header = Header::new();
+        header.set("ESO.QC.ROWS", n as i64, "");
+        rows.finish(header).unwrap();
+        let stored = sink.commit(&record()).unwrap();
+        let found = match name {
+            "memory" => continue,
+            "own memory" => memory.product(&"j".into(), "TABLE").unwrap(),
+            _ => read_product(&stored[0].location).unwrap(),
+        };
+        assert_eq!(found.header.i64("QC.ROWS"), Ok(n as i64));
+        let x = found.planes("x").unwrap();
+        assert_eq!(x.shape(), [1, n as usize, 1], "{name}");
+        let mut values = vec![0.0; n as usize];
+        x.read(0..1, &mut values).unwrap();
+        assert!(values == reals, "{name}");
+        let HduData::Image(Pixels::I32(q)) = &found.hdu("q").unwrap().data else {
+            panic!("{name}: integers are not integers")
+        };
+        assert!(q.iter().eq(&integers), "{name}");
+        if name == "dir" {
+            let place = Path::new(&stored[0].location);
+            let complaints = phoenix_testkit::peers::fitsverify(&[place]).unwrap_or_default();
+            assert!(complaints.is_empty(), "{complaints:?}");
+        }
+    }
+}
+
+#[test]
+fn a_table_that_is_not_whole_is_refused_and_nothing_appears() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, sinks) in factories(folder.path()) {
+        let mut sink = sinks.open(&"j".into()).unwrap();
+        let mut rows = sink.begin_columns(table("T.fits", 10)).unwrap();
+        rows.write(0, 0, ColumnRun::F32(&[0.0; 10])).unwrap();
+        rows.write(1, 4, ColumnRun::I32(&[0; 3])).unwrap();
+        for (column, first, why) in [
+            (1, 6, "a row came twice"),
+            (1, 9, "a row behind the end"),
+            (2, 0, "no such column"),
+        ] {
+            let refused = rows.write(column, first, ColumnRun::I32(&[0; 2]));
+            assert!(
+                matches!(refused, Err(SinkError::Invalid { .. })),
+                "{name}: {why}: {refused:?}"
+            );
+        }
+        let refused = rows.write(1, 0, ColumnRun::F32(&[0.0; 2]));
+        assert!(
+            matches!(refused, Err(SinkError::Invalid { .. })),
+            "{name}: reals: {refused:?}"
+        );
+        let again = sink.begin_columns(table("T.fits", 1)).map(|_| ());
+        assert!(matches!(again, Err(SinkError::Taken { .. })), "{name}: {again:?}");
+        let ended = rows.finish(Header::new()).and_then(|()| sink.commit(&record()));
+        assert!(matches!(ended, Err(SinkError::Invalid { .. })), "{name}: {ended:?}");
+        assert_eq!(contents(folder.path()).len(), 0, "{name}");
     }
 }
 
@@ -399,11 +493,11 @@ fn the_process_without_room() {
     sink.put(small_product("SMALL", cube(1.0))).unwrap();
     let mut slabs = sink.begin(layout("LARGE.fits", 64)).unwrap();
     let error = (0..64).find_map(|iw| slabs.write(0, iw, &[0.0; 64 * 64]).err());
-    drop((slabs, sink));
-    println!(
-        "refused: {}",
-        error.is_some_and(|error| matches!(error, SinkError::System { .. }))
-    );
+    let mut rows = sink.begin_columns(table("TABLE.fits", 1 << 18)).unwrap();
+    let of_rows = rows.write(0, 0, ColumnRun::F32(&vec![0.0; 1 << 18])).err();
+    drop((slabs, rows, sink));
+    let is_refused = |error: Option<SinkError>| error.is_some_and(|error| matches!(error, SinkError::System { .. }));
+    println!("refused: {}", is_refused(error) && is_refused(of_rows));
 }
 
 #[test]

@@ -169,9 +169,73 @@ fn slabs_name_each_rejected_row_once_whatever_the_window() {
         found.dedup();
         assert_eq!(found.len() as u64, stats.rejected);
         assert!(truth.iter().all(|row| found.binary_search(row).is_ok()));
+        let [mut again, middle] = [0..20, 5..9].map(|planes| {
+            let mut again = Vec::new();
+            let mut take = |rows: &[RowId]| {
+                again.extend_from_slice(rows);
+                Ok(())
+            };
+            stack.rejected_rows(planes, &mut take, &Hooks::none()).unwrap();
+            again
+        });
+        again.sort_unstable();
+        assert_eq!(again, found);
+        assert!(!middle.is_empty() && middle.len() < found.len());
+        assert!(middle.iter().all(|row| found.contains(row)));
         lists.push(found);
     }
     assert!(lists.windows(2).all(|pair| pair[0] == pair[1]));
+}
+
+#[test]
+fn a_row_that_came_with_another_flag_is_rejected_as_well_and_named() {
+    let value = |[i, j, l]: [usize; 3], r: &mut Random| {
+        if [i, j, l] == [3, 3, 7] {
+            1000.0
+        } else {
+            r.normal() as f32
+        }
+    };
+    let mut columns = exposure(8, 0.0, value).into_columns();
+    let row = columns.data.iter().position(|v| *v > 900.0).unwrap();
+    columns.dq[row] = 64;
+    let table = PixelTable::new(columns).unwrap();
+    let exposures = [view(&table)];
+    for numerics in [Numerics::Phoenix, Numerics::Eso] {
+        let mut options = rejecting(numerics, Resample::Drizzle);
+        options.trace = true;
+        let stack = Stack::plan(&exposures, &automatic(), &options, &Hooks::none()).unwrap();
+        let mut found = Vec::new();
+        let mut take = |slab: &Slab<'_>| {
+            found.extend_from_slice(slab.rejected_rows);
+            Ok(())
+        };
+        let stats = stack.run(&mut take, &Hooks::none()).unwrap();
+        let row = row as u64;
+        assert!(found.contains(&RowId { exposure: 0, row }), "{numerics:?}");
+        assert_eq!(stats.rejected as usize + 1, found.len());
+    }
+}
+
+#[test]
+fn rows_outside_the_wavelengths_kept_do_not_widen_the_grid() {
+    let table = exposure(8, 0.0, noise);
+    let exposures = [view(&table)];
+    for numerics in [Numerics::Phoenix, Numerics::Eso] {
+        let mut options = rejecting(numerics, Resample::Drizzle);
+        let grid = |options: &StackOptions| {
+            *Stack::plan(&exposures, &automatic(), options, &Hooks::none())
+                .unwrap()
+                .grid()
+        };
+        let whole = grid(&options);
+        let lambda = &table.columns().lambda;
+        let middle = f64::from(lambda[lambda.len() / 2]);
+        options.lambda_range = [middle - 3.0, middle + 3.0];
+        let part = grid(&options);
+        assert_eq!(part.naxis[..2], whole.naxis[..2], "{numerics:?}");
+        assert!(part.naxis[2] < whole.naxis[2] && part.naxis[2] > 1);
+    }
 }
 
 #[test]

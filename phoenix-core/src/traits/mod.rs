@@ -1,6 +1,7 @@
 //! The five traits that an instrument implements, the erased twin of the recipe, and the ports around them.
 
 mod associator;
+mod columns;
 mod cost;
 mod deep;
 mod ingestor;
@@ -13,6 +14,7 @@ mod selector;
 mod state;
 
 pub use associator::{AssociateError, Associator};
+pub use columns::{ColumnHdu, ColumnKind, ColumnLayout, ColumnRun, ColumnWriter, MemoryColumns};
 pub use cost::{CostKind, CostRow, CostStore, Meter};
 pub use deep::DeepSelector;
 pub use ingestor::{IngestCapability, IngestError, IngestOptions, IngestReceipt, IngestStatus, Ingestor};

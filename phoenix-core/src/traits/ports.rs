@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::columns::{ColumnLayout, ColumnWriter};
 use super::scratch::{MemoryScratch, Scratch};
 use crate::caveat::Caveat;
 use crate::error::Status;
@@ -310,6 +311,17 @@ pub trait ProductSink: Send {
     /// If the name is taken or the system refuses.
     fn resume(&mut self, layout: CubeLayout, _record: &Record) -> Result<Box<dyn SlabWriter>, SinkError> {
         self.begin(layout)
+    }
+
+    /// Begins a table that comes in runs of rows.
+    ///
+    /// # Errors
+    /// If the name is taken, the system refuses, or the sink takes no such tables.
+    fn begin_columns(&mut self, layout: ColumnLayout) -> Result<Box<dyn ColumnWriter>, SinkError> {
+        Err(SinkError::Invalid {
+            name: layout.name,
+            reason: "this sink takes no tables in runs of rows".to_owned(),
+        })
     }
 
     /// Returns space for what the job needs meanwhile: where the products go, on a disk if they go to one.

@@ -18,6 +18,7 @@ use phoenix_kernels::{Hooks, KernelError};
 use phoenix_kit::{threads, wcs};
 
 use self::stream::{Collected, stream};
+use crate::combined::{self, CombinedTable, RejectedRows};
 use crate::exposure::in_file;
 use crate::filters::{self, FilterCurve};
 use crate::load::Inputs;
@@ -90,6 +91,10 @@ impl Job<'_> {
             ("exposures".to_owned(), self.placed.exposures.len() as f64),
             ("input_pixels".to_owned(), n_rows as f64),
         ];
+        if !self.params.saves("cube") {
+            self.table(out, &caveats, None)?;
+            return Ok(Outcome { caveats, figures });
+        }
         let stats = self.cube(out, &caveats)?;
         figures.extend([
             ("saturated_pixels".to_owned(), stats.saturated as f64),
@@ -114,18 +119,22 @@ impl Job<'_> {
         };
         let mut options = self.params.stack_options();
         options.pixel_scale = self.pixel_scale();
+        options.trace = self.params.saves("combined");
         let n_rows = || self.placed.exposures.iter().map(|exposure| exposure.rows.len());
         options.window_bytes = memory::wanted_window_bytes(n_rows());
         options.memory_bytes = memory::allowed_window_bytes(ctx.memory_bytes, n_rows());
         let request = self.grid_request();
         let fault = |error: KernelError| self.error(error);
         let mut stack = Stack::plan(&self.placed.exposures, &request, &options, &hooks).map_err(fault)?;
-        let sorted = order::sorted(&stack, &self.placed.exposures, out, ctx, &fault)?;
+        let sorted = order::sorted(&stack, &self.placed.exposures, options.trace, out, ctx, &fault)?;
         let in_order = order::in_order(&self.placed.exposures, &sorted);
         if sorted.iter().any(Option::is_some) {
             stack = Stack::plan(&in_order, &request, &options, &hooks).map_err(fault)?;
         }
         let grid = *stack.grid();
+        let rejected = (options.trace)
+            .then(|| RejectedRows::new(&self.placed.exposures, &sorted, out))
+            .transpose()?;
 
         let part = covariance::part(&self.params.covariance)?;
         if let Some(part) = &part {
@@ -163,7 +172,15 @@ impl Job<'_> {
         if self.params.numerics == NumericsChoice::Phoenix {
             samples = samples.with_covariance(&stack, &covariance::BLOCKS);
         }
-        let collected = stream(&stack, &filters, &mut samples, writer.as_mut(), ctx, &fault)?;
+        let collected = stream(
+            &stack,
+            &filters,
+            &mut samples,
+            writer.as_mut(),
+            rejected.as_ref(),
+            ctx,
+            &fault,
+        )?;
         self.set_quality(&mut header, &collected, &grid);
         if self.params.numerics == NumericsChoice::Phoenix {
             self.set_covariance(&mut header, &stack, &mut samples)?;
@@ -178,7 +195,28 @@ impl Job<'_> {
         if let Some((matrix, part)) = matrix.zip(part) {
             out.put(covariance::product(matrix, &part, &header, unit))?;
         }
+        if let Some(rejected) = &rejected {
+            self.table(out, caveats, Some((rejected, grid.spectral.axis)))?;
+        }
         Ok(collected.stats)
+    }
+
+    /// Writes the combined pixel table; `tested` is what the cube tells about the rows.
+    fn table(
+        &self,
+        out: &mut dyn ProductSink,
+        caveats: &[Caveat],
+        tested: Option<(&RejectedRows<'_>, SpectralAxis)>,
+    ) -> Result<(), RecipeError> {
+        let table = CombinedTable {
+            inputs: self.inputs,
+            params: self.params,
+            placed: self.placed,
+            axis: tested.map(|(_, axis)| axis),
+            rejected: tested.map(|(rejected, _)| rejected),
+            ctx: self.ctx,
+        };
+        table.write(self.primary(combined::TAG, combined::NAME, caveats), out)
     }
 
     fn images(

@@ -66,6 +66,14 @@ impl ExposureFile {
                 "key EXTNAME is {name}: the table is of a single IFU and must be merged first"
             )));
         }
+        if let Ok(medium) = header.str("DRS.MUSE.PIXTABLE.SPECTYPE")
+            && !medium.starts_with("AWAV")
+        {
+            let reason = "key ESO.DRS.MUSE.PIXTABLE.SPECTYPE is";
+            return Err(fault(format!(
+                "{reason} {medium}: wavelengths are expected in air (AWAV)"
+            )));
+        }
         let date_obs = header.str("DATE-OBS").map_err(in_header(frame))?.to_owned();
         let table = PixelTableFile::open(frame, &hdus, reader)?;
         Ok(Self {
@@ -99,6 +107,9 @@ impl ExposureFile {
 
     /// Returns right ascension and declination of the reference position; a table in pixels needs none.
     ///
+    /// Positions in degrees are relative to `CRVAL1` and `CRVAL2` where the header has them: an offset may have moved
+    /// them away from `RA` and `DEC`.
+    ///
     /// # Errors
     /// `Header` if a key is missing.
     pub fn pointing_deg(&self) -> Result<[f64; 2], RecipeError> {
@@ -106,6 +117,11 @@ impl ExposureFile {
             return Ok([0.0; 2]);
         }
         let real = |key: &str| self.header.f64(key).map_err(in_header(&self.frame));
+        if self.table.state == CoordinateState::Celestial
+            && let (Ok(ra), Ok(dec)) = (real("CRVAL1"), real("CRVAL2"))
+        {
+            return Ok([ra, dec]);
+        }
         Ok([real("RA")?, real("DEC")?])
     }
 

@@ -4,6 +4,7 @@ pub mod align;
 pub mod associate;
 mod cascade;
 pub mod combine;
+pub mod combined;
 pub mod covariance;
 pub mod cubes;
 pub mod deep;

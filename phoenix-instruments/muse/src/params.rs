@@ -92,7 +92,7 @@ choice!(
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CombineParams {
-    /// Products to save: `cube`.
+    /// Products to save: `cube`, `combined`.
     pub save: String,
     /// Resampling technique.
     pub resample: ResampleChoice,
@@ -273,8 +273,7 @@ impl CombineParams {
     pub fn check(&self) -> Result<(), RecipeError> {
         for word in param::words(&self.save) {
             match word {
-                "cube" => {}
-                "combined" => return Err(refuse("save", "combined is not written by this backend, cube is")),
+                "cube" | "combined" => {}
                 _ => return Err(refuse("save", format!("{word:?} is neither cube nor combined"))),
             }
         }
@@ -321,6 +320,11 @@ impl CombineParams {
         Ok(())
     }
 
+    /// Tells whether a product is to be saved.
+    pub fn saves(&self, product: &str) -> bool {
+        param::words(&self.save).any(|word| word == product)
+    }
+
     /// Returns the numerics as the kernels name them.
     pub fn kernel_numerics(&self) -> Numerics {
         match self.numerics {
@@ -365,7 +369,11 @@ impl CombineParams {
 /// Describes the parameters of a recipe for help texts.
 pub(crate) fn specs(names: &[&str]) -> Vec<ParamSpec> {
     const ALL: [(&str, &str, &str); 18] = [
-        ("save", "Products to save.", "cube"),
+        (
+            "save",
+            "Products to save: the cube with its images, the combined pixel table, or both.",
+            "cube | combined | cube,combined",
+        ),
         (
             "resample",
             "Resampling technique.",
@@ -480,7 +488,7 @@ mod tests {
         };
         for (typed, name) in [
             (serde_json::json!({"save": "cubes"}), "save"),
-            (serde_json::json!({"save": "cube,combined"}), "save"),
+            (serde_json::json!({"save": ","}), "save"),
             (serde_json::json!({"format": "sdpCube"}), "format"),
             (serde_json::json!({"dx": -1.0}), "dx"),
             (serde_json::json!({"ld": 0}), "ld"),

@@ -11,7 +11,7 @@ use phoenix_core::traits::{
 use crate::combine::{self, Flavour};
 use crate::load::{self, Inputs};
 use crate::params::{self, CombineParams, CubeParams};
-use crate::{COMBINE, MAKE_CUBE, memory};
+use crate::{COMBINE, MAKE_CUBE, combined, memory};
 
 const PIPELINE: &str = concat!("phoenix/", env!("CARGO_PKG_VERSION"));
 
@@ -91,7 +91,13 @@ impl Default for ExpCombine {
             "covariance",
             "numerics",
         ];
-        let outputs = ["DATACUBE_FINAL", "IMAGE_FOV", "EXPOSURE_MAP", "COVARIANCE"];
+        let outputs = [
+            "DATACUBE_FINAL",
+            "IMAGE_FOV",
+            "EXPOSURE_MAP",
+            "COVARIANCE",
+            combined::TAG,
+        ];
         Self {
             spec: spec(
                 COMBINE,

@@ -93,6 +93,24 @@ impl PixelTableFile {
         })
     }
 
+    /// Reads the quality bits of some rows.
+    ///
+    /// # Errors
+    /// If the table cannot be read.
+    pub fn quality(&self, rows: Range<u64>, out: &mut Vec<i32>) -> Result<(), ReadError> {
+        let [.., dq, _, _] = &self.columns;
+        integers(dq.as_ref(), rows, out)
+    }
+
+    /// Reads where on the detectors some rows come from, packed as the pipeline does.
+    ///
+    /// # Errors
+    /// If the table cannot be read.
+    pub fn origin(&self, rows: Range<u64>, out: &mut Vec<i32>) -> Result<(), ReadError> {
+        let [.., origin] = &self.columns;
+        integers(origin.as_ref(), rows, out)
+    }
+
     /// Names a column that holds no finite value; reads no further than the first of each.
     ///
     /// # Errors
@@ -116,6 +134,12 @@ impl PixelTableFile {
         }
         Ok(None)
     }
+}
+
+fn integers(column: &dyn ColumnSource, rows: Range<u64>, out: &mut Vec<i32>) -> Result<(), ReadError> {
+    // A run longer than the memory cannot be asked for: the caller holds it.
+    out.resize((rows.end - rows.start) as usize, 0);
+    column.read_i32(rows.start, out)
 }
 
 /// Opens a column in either file form; `None` if the table has no such column.
@@ -197,8 +221,7 @@ impl PixelRows for PixelTableFile {
             }
         }
         if columns.contains(Columns::DQ) {
-            out.dq.resize(n, 0);
-            dq.read_i32(rows.start, &mut out.dq)?;
+            integers(dq.as_ref(), rows.clone(), &mut out.dq)?;
         }
         if columns.contains(Columns::WEIGHT)
             && let Some(weight) = &self.weight

@@ -1,4 +1,4 @@
-//! Pixel tables whose rows lie in no order: sorted on the way, and the same cube.
+//! Pixel tables whose rows lie in no order: sorted on the way, and the same products.
 
 #![allow(
     clippy::unwrap_used,
@@ -72,13 +72,13 @@ impl Observer for Stages {
     }
 }
 
-/// Combines tables within a budget; returns the bits of the cube and whether rows were sorted.
-fn combine(tables: Vec<Product>, numerics: &str, memory_bytes: u64) -> (Vec<u32>, bool) {
+/// Combines tables within a budget; returns the bits of the cube, the combined table, and whether rows were sorted.
+fn combine(tables: Vec<Product>, numerics: &str, memory_bytes: u64) -> ((Vec<u32>, Vec<u8>), bool) {
     let mut reader = FakeReader::new();
     let frames: Vec<FrameRef> = tables.into_iter().map(|table| reader.add(table)).collect();
     let instrument = phoenix_muse::instrument().unwrap();
     let recipe = instrument.recipe(&TASK.into()).unwrap();
-    let params = params(recipe, &json!({"numerics": numerics}));
+    let params = params(recipe, &json!({"numerics": numerics, "save": "cube,combined"}));
     let record = Record {
         job: "stack".into(),
         recipe: TASK.into(),
@@ -102,18 +102,16 @@ fn combine(tables: Vec<Product>, numerics: &str, memory_bytes: u64) -> (Vec<u32>
     let stored = sink.commit(&record).unwrap();
     let left: Vec<_> = std::fs::read_dir(folder.path().join("work")).unwrap().collect();
     assert_eq!(left.len(), 1, "{left:?}");
-    let cube = stored
-        .iter()
-        .find(|product| product.name == "DATACUBE_FINAL.fits")
-        .unwrap();
-    let cube = read_product(&cube.location).unwrap();
+    let place = |name: &str| &stored.iter().find(|product| product.name == name).unwrap().location;
+    let cube = read_product(place("DATACUBE_FINAL.fits")).unwrap();
+    let table = std::fs::read(place("PIXTABLE_COMBINED.fits")).unwrap();
     let bits = ["DATA", "STAT"].map(|hdu| values(&cube, hdu).into_iter().map(f32::to_bits).collect::<Vec<_>>());
     let was_sorted = stages.0.lock().unwrap().iter().any(|stage| stage == "sort rows");
-    (bits.concat(), was_sorted)
+    ((bits.concat(), table), was_sorted)
 }
 
 #[test]
-fn a_shuffled_table_gives_the_cube_that_it_gives_read_as_it_lies() {
+fn a_shuffled_table_gives_the_products_that_it_gives_read_as_it_lies() {
     let tables = || {
         let mut tables = small::tables(120, 2);
         let last = tables.pop().unwrap();

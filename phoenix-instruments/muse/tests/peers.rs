@@ -12,12 +12,12 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use phoenix_core::header::Header;
 use phoenix_io::fits::FitsFile;
 use phoenix_testkit::{golden, peers};
 use serde_json::json;
+use support::peer::{Peer, with_python};
 use support::{figure, product, run_eso, sof};
 
 /// Limits of issue 2: share of differing values, and their size in standard deviations.
@@ -25,71 +25,6 @@ const MOST_DIFFERING: f64 = 0.0;
 const MOST_SIGMA: f64 = 1e-6;
 /// In a full cube: thin overlaps at edges depend on the last bit of positions.
 const MOST_DIFFERING_IN_FULL: f64 = 1e-5;
-
-struct Peer {
-    folder: tempfile::TempDir,
-}
-
-impl Peer {
-    /// Simulates exposures; `None` if a peer is absent.
-    fn simulate(options: &[&str]) -> Option<Self> {
-        peers::esorex("muse_exp_combine")?;
-        let python = peers::python(&["numpy", "astropy"])?;
-        let script = peers::script("muse_pixtable_sim.py")?;
-        let folder = tempfile::tempdir().unwrap();
-        let mut command = Command::new(python);
-        command
-            .arg(script)
-            .args(["--out", folder.path().to_str().unwrap()])
-            .args(options);
-        let output = command.output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let peer = Self { folder };
-        let set = std::fs::read_to_string(peer.path("combine.sof")).unwrap_or_default();
-        std::fs::write(
-            peer.path("combine_off.sof"),
-            format!("{}\nOFFSET_LIST.fits OFFSET_LIST\n", set.trim_end()),
-        )
-        .unwrap();
-        Some(peer)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    /// Runs the real recipe in a folder of its own; returns that folder and the count of rejected pixels.
-    fn esorex(&self, recipe: &str, sof: &str, options: &[&str]) -> (PathBuf, f64) {
-        let out = self.path(&format!("eso-{recipe}"));
-        std::fs::create_dir_all(&out).unwrap();
-        let absolute = out.join("input.sof");
-        let text = std::fs::read_to_string(self.path(sof)).unwrap();
-        let lines = text
-            .lines()
-            .map(|line| format!("{}/{line}\n", self.folder.path().display()));
-        std::fs::write(&absolute, lines.collect::<String>()).unwrap();
-        let status = Command::new("esorex")
-            .args([
-                "--suppress-prefix=TRUE",
-                "--log-level=debug",
-                "--log-file=run.log",
-                "--log-dir=.",
-                recipe,
-            ])
-            .args(options)
-            .arg(&absolute)
-            .current_dir(&out)
-            .output()
-            .unwrap();
-        assert!(status.status.success(), "{}", String::from_utf8_lossy(&status.stdout));
-        let log = std::fs::read_to_string(out.join("run.log")).unwrap();
-        let rejected = log.lines().find_map(|line| {
-            let (head, _) = line.split_once(" output CR pixels")?;
-            head.rsplit(' ').next()?.parse().ok()
-        });
-        (out, rejected.expect("the log tells the rejected pixels"))
-    }
-}
 
 /// Compares one extension; returns values, differing values, and the largest difference in standard deviations.
 fn compare(ours: &phoenix_core::product::Product, theirs: &Path, hdu: &str) -> (usize, usize, f64) {
@@ -247,17 +182,6 @@ fn a_single_exposure_gives_the_pipelines_cube() {
         "24",
     ];
     side_by_side("muse_scipost_make_cube", "single.sof", &simulation, &[], &json!({}));
-}
-
-/// A peer that stands ready with a changed copy of its inputs.
-fn with_python(peer: &Peer, script: &str) {
-    let python = peers::python(&["numpy", "astropy"]).unwrap();
-    let output = Command::new(python)
-        .args(["-c", script])
-        .current_dir(peer.folder.path())
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 fn assert_same(peer: &Peer, recipe: &str, set: &str, options: &[&str], changes: &serde_json::Value) {

@@ -159,7 +159,41 @@ fn a_stack_that_was_stopped_goes_on_behind_its_last_window_with_the_same_bits() 
             stage: "resample",
         };
         assert_it_goes_on(&job, [2, 1], [SMALL_BYTES, SMALL_BYTES + (1 << 20)], numerics);
+        let with_table = Job {
+            changes: json!({"numerics": numerics, "dlambda": 0.4, "save": "cube,combined"}),
+            ..job
+        };
+        assert_it_goes_on(&with_table, [2, 1], [SMALL_BYTES, SMALL_BYTES + (1 << 20)], numerics);
     }
+}
+
+#[test]
+fn a_combined_table_that_was_stopped_leaves_nothing_and_is_made_anew_with_the_same_bits() {
+    let mut reader = FakeReader::new();
+    let tables = support::small::tables(60, 2).into_iter();
+    let frames: Vec<FrameRef> = tables.map(|table| reader.add(table)).collect();
+    let job = Job {
+        task: "muse_exp_combine",
+        frames: &frames,
+        reader: &reader,
+        changes: json!({"save": "cube,combined"}),
+        stage: "write pixel table",
+    };
+    let [quiet, folder] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    attempt(quiet.path(), &job, None, 1 << 30).0.unwrap();
+    let (end, stages) = attempt(folder.path(), &job, Some(5), SMALL_BYTES);
+    assert!(matches!(end, Err(RecipeError::Stopped)), "{end:?}");
+    assert!(stages[job.stage][0] < stages[job.stage][1]);
+    assert!(!folder.path().join("work/stack").exists());
+    let (end, stages) = attempt(folder.path(), &job, None, SMALL_BYTES);
+    end.unwrap();
+    // The cube was whole: its rows are tested again, and no voxel is made again.
+    let tested = stages["test finished planes"];
+    assert!(tested[0] == tested[1] && !stages.contains_key("resample"), "{stages:?}");
+    let [found, expected] = [&folder, &quiet].map(|it| contents(&it.path().join("work/stack")));
+    assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
+    assert!(found.contains_key("PIXTABLE_COMBINED.fits") && found == expected);
+    assert_eq!(std::fs::read_dir(folder.path().join("work")).unwrap().count(), 1);
 }
 
 #[test]

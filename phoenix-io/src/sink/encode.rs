@@ -6,7 +6,7 @@ use ndarray::ArrayD;
 use phoenix_core::header::Header;
 use phoenix_core::product::{ColumnData, Hdu, HduData, Pixels, PlaneSource, Product, Table};
 use phoenix_core::provenance::Record;
-use phoenix_core::traits::{CubeLayout, SinkError};
+use phoenix_core::traits::{ColumnKind, ColumnLayout, ColumnRun, CubeLayout, SinkError};
 
 use crate::fits::{self, ElementType, FitsError, FitsWriter, ImageSpec, Pixel, TableSpec};
 
@@ -63,6 +63,52 @@ pub(super) fn declare(writer: &mut FitsWriter, layout: CubeLayout) -> Result<Vec
             writer.append_image(named(spec, &hdu.name)).map_err(faulty)
         })
         .collect()
+}
+
+/// Declares the columns of a table and returns their units.
+pub(super) fn declare_columns(writer: &mut FitsWriter, layout: ColumnLayout) -> Result<Vec<usize>, SinkError> {
+    let ColumnLayout {
+        name,
+        header,
+        reserve_cards,
+        n_rows,
+        columns,
+        ..
+    } = layout;
+    let faulty = |error: FitsError| fault(&name, Path::new(&name), error);
+    let n_rows = usize::try_from(n_rows).map_err(|_| SinkError::Invalid {
+        name: name.clone(),
+        reason: format!("{n_rows} rows are more than this machine can count"),
+    })?;
+    let primary = ImageSpec::header_only(header).reserve_cards(reserve_cards + OWN_CARDS);
+    writer.append_image(primary).map_err(faulty)?;
+    columns
+        .into_iter()
+        .map(|column| {
+            let element = match column.kind {
+                ColumnKind::F32 => ElementType::F32,
+                ColumnKind::I32 => ElementType::I32,
+                other => {
+                    return Err(SinkError::Invalid {
+                        name: name.clone(),
+                        reason: format!("column {} has numbers that no file can hold: {other:?}", column.name),
+                    });
+                }
+            };
+            let spec = ImageSpec::new(element, &[n_rows, 1], column.header);
+            writer.append_image(named(spec, &column.name)).map_err(faulty)
+        })
+        .collect()
+}
+
+/// Writes a run of rows of a column.
+pub(super) fn run(writer: &mut FitsWriter, unit: usize, first: u64, run: ColumnRun<'_>) -> Result<(), FitsError> {
+    let first = usize::try_from(first).unwrap_or(usize::MAX);
+    match run {
+        ColumnRun::F32(values) => writer.write_pixels(unit, first, values),
+        ColumnRun::I32(values) => writer.write_pixels(unit, first, values),
+        _ => Ok(()),
+    }
 }
 
 /// Writes whole planes.

@@ -10,8 +10,9 @@ use phoenix_core::header::Header;
 use phoenix_core::id::Tag;
 use phoenix_core::product::Product;
 use phoenix_core::provenance::Record;
-use phoenix_core::traits::{CubeLayout, Finished, SinkError, SlabWriter};
+use phoenix_core::traits::{ColumnLayout, ColumnWriter, CubeLayout, Finished, SinkError, SlabWriter};
 
+use super::columns::Runs;
 use super::journal::{Entry as Mark, Journal};
 use super::keeper::{KeepEvery, Keeper, identity};
 use super::shelf::Shelf;
@@ -96,9 +97,7 @@ impl Staging {
         let place = self.reserve(&product.tag, &product.name)?;
         let writer = self.create(&product.name)?;
         let writer = encode::product(writer, product)?;
-        if let Some(entry) = self.entries().get_mut(place) {
-            entry.content = Content::Written(Box::new(writer));
-        }
+        written(&self.entries, place, Content::Written(Box::new(writer)));
         Ok(())
     }
 
@@ -121,9 +120,7 @@ impl Staging {
             self.entries().truncate(at);
             return Err(system(name, &place, source));
         }
-        if let Some(entry) = self.entries().get_mut(at) {
-            entry.content = Content::Adopted;
-        }
+        written(&self.entries, at, Content::Adopted);
         Ok(())
     }
 
@@ -193,6 +190,18 @@ impl Staging {
             entries: self.entries.clone(),
             finished,
         }))
+    }
+
+    /// Begins a table that comes in runs of rows.
+    pub(super) fn begin_columns(&self, layout: ColumnLayout) -> Result<Box<dyn ColumnWriter>, SinkError> {
+        let place = self.reserve(&layout.tag, &layout.name)?;
+        let mut writer = self.create(&layout.name)?;
+        let name = layout.name.clone();
+        let units = encode::declare_columns(&mut writer, layout)?;
+        let entries = self.entries.clone();
+        Ok(Box::new(Runs::new(name, writer, units, move |writer| {
+            written(&entries, place, Content::Written(Box::new(writer)));
+        })))
     }
 
     /// Seals every product, with its provenance beside it.
@@ -383,13 +392,19 @@ impl SlabWriter for Slabs {
             let place = keeper.place().clone();
             keeper.settle().map_err(|source| system(&name, &place, source))?;
         }
-        if let Some(entry) = entries.lock().unwrap_or_else(PoisonError::into_inner).get_mut(place) {
-            entry.content = match keeper {
-                Some(keeper) => Content::Kept(Box::new(writer), Box::new(keeper)),
-                None => Content::Written(Box::new(writer)),
-            };
-        }
+        let content = match keeper {
+            Some(keeper) => Content::Kept(Box::new(writer), Box::new(keeper)),
+            None => Content::Written(Box::new(writer)),
+        };
+        written(&entries, place, content);
         Ok(())
+    }
+}
+
+/// Enters how far the file of a product has come.
+fn written(entries: &Entries, place: usize, content: Content) {
+    if let Some(entry) = entries.lock().unwrap_or_else(PoisonError::into_inner).get_mut(place) {
+        entry.content = content;
     }
 }
 

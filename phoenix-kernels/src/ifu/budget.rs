@@ -3,6 +3,7 @@
 use super::blocks::PlaneIndex;
 use super::heights::Heights;
 use super::runs;
+use super::slab::RowId;
 use super::stack::Stack;
 use super::window::{BYTES_PER_CELL, BYTES_PER_ROW, BYTES_PER_VOXEL};
 use crate::math::Math;
@@ -21,6 +22,7 @@ struct Costs<'a> {
     naxis: [usize; 3],
     /// Planes or rows of voxels to each side that are gathered as well.
     margin: usize,
+    row_bytes: usize,
     cell_bytes: usize,
     voxel_bytes: usize,
 }
@@ -37,7 +39,7 @@ impl Costs<'_> {
     fn of(&self, planes: usize, rows: f64, ny: usize) -> usize {
         let [nx, all_y, nz] = self.naxis;
         let cells = (planes + 2 * self.margin).min(nz) * nx * ny;
-        rows as usize * BYTES_PER_ROW + cells * self.cell_bytes + planes * nx * all_y * self.voxel_bytes
+        rows as usize * self.row_bytes + cells * self.cell_bytes + planes * nx * all_y * self.voxel_bytes
     }
 
     /// Bytes for `planes` whole planes.
@@ -209,6 +211,8 @@ impl Stack<'_> {
             sums: &self.rows_below,
             naxis: self.grid.naxis,
             margin: self.margin(),
+            // Traced rows carry their names, as they are read and as they are sorted.
+            row_bytes: BYTES_PER_ROW + if self.options.trace { 2 * size_of::<RowId>() } else { 0 },
             cell_bytes: BYTES_PER_CELL * (1 + rayon::current_num_threads()),
             voxel_bytes: BYTES_PER_VOXEL + if self.options.counts { 4 } else { 0 },
         }

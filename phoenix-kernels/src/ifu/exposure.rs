@@ -96,6 +96,17 @@ impl<'a> Exposure<'a> {
         self
     }
 
+    /// Multiplies values and variances with the factor on the data, each number rounded as stored.
+    pub(super) fn scale(&self, data: &mut [f32], stat: &mut [f32]) {
+        let Some(s) = self.flux_scale else { return };
+        for data in data {
+            *data = (f64::from(*data) * s) as f32;
+        }
+        for stat in stat {
+            *stat = (f64::from(*stat) * (s * s)) as f32;
+        }
+    }
+
     /// Sets one weight for all rows.
     #[must_use]
     pub fn with_weight(mut self, weight: f32) -> Self {

@@ -282,14 +282,7 @@ impl<M: Math> GatherRequest<M> {
         cut(buffer, planes, n_kept);
         bits.resize(n_kept, 0);
         quality(exposure, &buffer.dq, bits);
-        if let Some(s) = exposure.flux_scale {
-            for data in &mut buffer.data {
-                *data = (f64::from(*data) * s) as f32;
-            }
-            for stat in &mut buffer.stat {
-                *stat = (f64::from(*stat) * (s * s)) as f32;
-            }
-        }
+        exposure.scale(&mut buffer.data, &mut buffer.stat);
         let (x, y) = (&mut buffer.xpos, &mut buffer.ypos);
         Placer::<M>::new(exposures, n, self.numerics).place(x, y);
         let [i, j] = cells;

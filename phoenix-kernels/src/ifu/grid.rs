@@ -159,11 +159,13 @@ impl Limits {
         }
     }
 
-    /// Widens the spatial limits to hold a position.
+    /// Widens the spatial limits to hold a position; an infinite one stands for rows of which none counts.
     pub fn widen(&mut self, at: [f64; 2]) {
         for ((low, high), at) in self.low.iter_mut().zip(&mut self.high).zip(at) {
-            *low = low.min(at);
-            *high = high.max(at);
+            if at.is_finite() {
+                *low = low.min(at);
+                *high = high.max(at);
+            }
         }
     }
 

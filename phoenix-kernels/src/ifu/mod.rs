@@ -4,7 +4,8 @@
 //! give the grid ([`grid`], with [`celestial`] and [`spectral`]); blocks of rows are found by wavelength ([`index`], [`blocks`]),
 //! gathered ([`gather`]) and sorted (`sort`) into the cells of a window, tested for cosmic rays ([`cosmic`]), resampled ([`resample`],
 //! [`spread`]) and handed out as slabs ([`stack`]); [`image`] collapses slabs, `covariance` measures what the variance
-//! leaves out (`subcube` in full for a part), and `coverage` how long each spaxel was exposed.
+//! leaves out (`subcube` in full for a part), and `coverage` how long each spaxel was exposed. What a stack makes of the rows
+//! themselves is handed out by `placed` (their numbers) and `rejected` (those that failed the test).
 
 pub mod blocks;
 mod budget;
@@ -26,7 +27,9 @@ mod keys;
 pub mod options;
 mod order;
 pub mod pixtable;
+mod placed;
 pub mod position;
+mod rejected;
 pub mod resample;
 mod rows;
 mod runs;
@@ -47,6 +50,7 @@ pub use grid::{CubeGrid, GridRequest, InstrumentMode, Limits, default_step};
 pub use image::{Filter, ImageAccumulator};
 pub use options::StackOptions;
 pub use pixtable::{Columns, PixelRows, PixelTable, RowBuffers};
+pub use placed::{PlacedColumn, PlacedRows};
 pub use resample::Resample;
 pub use samples::Samples;
 pub use slab::{RowId, Slab, StackStats};

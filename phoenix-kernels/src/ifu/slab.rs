@@ -20,7 +20,7 @@ pub struct Slab<'a> {
     pub used: Option<ArrayView3<'a, u16>>,
     /// Rows of each voxel that the cosmic-ray test rejected, if asked for.
     pub rejected: Option<ArrayView3<'a, u16>>,
-    /// Rows in the cells of these planes that the cosmic-ray test rejected and that were good before, in order of
+    /// Rows in the cells of these planes that the cosmic-ray test rejected, whatever their quality before, in order of
     /// exposure and row; empty unless asked for.
     pub rejected_rows: &'a [RowId],
     /// What happened to the rows up to the last plane of this slab.

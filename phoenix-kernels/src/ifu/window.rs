@@ -1,6 +1,6 @@
 //! One window of planes from rows to voxels: all threads work on it, in buffers that serve window after window.
 
-use super::cells::{ALONG_X, ALONG_Y, Cells, GOOD, REJECTED, Record};
+use super::cells::{ALONG_X, ALONG_Y, Cells, REJECTED, Record};
 use super::cosmic::{CosmicTest, CosmicWork};
 use super::drizzle;
 use super::exposure::SliceDirection;
@@ -31,7 +31,7 @@ const RING_BYTES: usize = 512 << 10;
 pub(super) struct WindowWork {
     /// One for each thread.
     gather: Vec<GatherWork>,
-    cells: Cells,
+    pub(super) cells: Cells,
     /// Planes whose rows are tested.
     tested: Range<usize>,
     /// Planes whose rows were read, not held.
@@ -183,7 +183,7 @@ impl WindowWork {
     }
 
     /// Lists the rejected rows of some planes and rows of cells, where the cells know their rows.
-    fn list_rejected(&mut self, planes: &Range<usize>, cells_y: &Range<usize>) {
+    pub(super) fn list_rejected(&mut self, planes: &Range<usize>, cells_y: &Range<usize>) {
         let cells = &self.cells;
         if cells.ids.is_empty() {
             return;
@@ -191,7 +191,7 @@ impl WindowWork {
         for i in 0..cells.size[0] {
             for j in cells_y.clone() {
                 let rows = cells.range(i, j, planes.clone());
-                let rejected = rows.filter(|row| cells.bits[*row] & (GOOD | REJECTED) == GOOD | REJECTED);
+                let rejected = rows.filter(|row| cells.bits[*row] & REJECTED != 0);
                 self.slab.rejected_rows.extend(rejected.map(|row| cells.ids[row]));
             }
         }

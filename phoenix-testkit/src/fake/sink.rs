@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ndarray::Array3;
 use phoenix_core::header::Header;
 use phoenix_core::product::{Hdu, HduData, Pixels, Product};
-use phoenix_core::traits::{CubeLayout, ProductSink, SinkError, SlabWriter};
+use phoenix_core::traits::{ColumnLayout, ColumnWriter, CubeLayout, MemoryColumns, ProductSink, SinkError, SlabWriter};
 
 /// Keeps what a recipe puts.
 #[derive(Debug, Default)]
@@ -42,6 +42,13 @@ impl ProductSink for FakeSink {
             written,
             products: Arc::clone(&self.products),
         }))
+    }
+
+    fn begin_columns(&mut self, layout: ColumnLayout) -> Result<Box<dyn ColumnWriter>, SinkError> {
+        let products = Arc::clone(&self.products);
+        Ok(Box::new(MemoryColumns::new(layout, move |product| {
+            products.lock().unwrap_or_else(PoisonError::into_inner).push(product);
+        })))
     }
 }
 

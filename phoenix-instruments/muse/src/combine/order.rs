@@ -10,13 +10,14 @@ const LEAST_ROWS: u64 = 1 << 16;
 /// The share of a budget that sorting may take.
 const SHARE: u64 = 8;
 
-/// Sorts the exposures that need it; `None` for the others.
+/// Sorts the exposures that need it; `None` for the others. With `keeps_ids` they know which rows of the file theirs are.
 ///
 /// # Errors
 /// As reading and scratch space demand; `fault` tells the kernel's errors.
 pub(super) fn sorted(
     stack: &Stack<'_>,
     exposures: &[Exposure<'_>],
+    keeps_ids: bool,
     out: &dyn ProductSink,
     ctx: &RunContext<'_>,
     fault: &dyn Fn(KernelError) -> RecipeError,
@@ -28,7 +29,7 @@ pub(super) fn sorted(
         n_planes: stack.grid().naxis[2],
         window_planes: stack.window_planes(),
         memory_bytes: usize::try_from((ctx.memory_bytes / SHARE).min(64 << 20)).unwrap_or(64 << 20),
-        keeps_ids: false,
+        keeps_ids,
         keep_going: &keep_going,
     };
     let needs = |n: usize, is_disordered: bool| is_disordered && exposures[n].rows.len() >= LEAST_ROWS;

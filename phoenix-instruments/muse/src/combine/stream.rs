@@ -6,6 +6,7 @@ use phoenix_kernels::ifu::{Filter, ImageAccumulator, Samples, Slab, Stack, Stack
 use phoenix_kernels::{Hooks, KernelError, SourceError};
 use serde::{Deserialize, Serialize};
 
+use crate::combined::RejectedRows;
 use crate::quality;
 
 /// Bytes of finished planes that are read back at once.
@@ -45,10 +46,11 @@ impl Collector {
     }
 }
 
-/// Pulls slabs out of the kernel and pushes them into the product.
+/// Pulls slabs out of the kernel and pushes them into the product, and rejected rows, where they are asked for.
 ///
 /// # Numerics
-/// The same bits wherever an earlier attempt was interrupted: its planes are read back as they were written.
+/// The same bits wherever an earlier attempt was interrupted: its planes are read back as they were written, and their
+/// rows tested again where those that are rejected are asked for.
 ///
 /// # Errors
 /// As kernel and writer demand; `fault` tells the kernel's errors.
@@ -57,6 +59,7 @@ pub(super) fn stream(
     filters: &[Filter],
     samples: &mut Samples,
     writer: &mut dyn SlabWriter,
+    rejected: Option<&RejectedRows<'_>>,
     ctx: &RunContext<'_>,
     fault: &dyn Fn(KernelError) -> RecipeError,
 ) -> Result<Collected, RecipeError> {
@@ -68,6 +71,17 @@ pub(super) fn stream(
         middle: Vec::new(),
     };
     let (first_plane, earlier) = take_up(&mut collector, writer, grid.naxis, ctx, fault)?;
+    let keep_going = || !ctx.cancel.is_cancelled();
+    if let Some(rejected) = rejected.filter(|_| first_plane > 0) {
+        let tested = |done: usize, of: usize| ctx.progress("test finished planes", done as u64, of as u64);
+        let hooks = Hooks {
+            keep_going: &keep_going,
+            on_tile: &tested,
+        };
+        stack
+            .rejected_rows(0..first_plane, &mut |rows| rejected.add(rows), &hooks)
+            .map_err(fault)?;
+    }
     let mut sink = |slab: &Slab<'_>| -> Result<(), SourceError> {
         let (Some(data), Some(stat)) = (slab.data.as_slice(), slab.stat.as_slice()) else {
             return Err("a slab is not contiguous".into());
@@ -75,6 +89,9 @@ pub(super) fn stream(
         collector.add(slab.first_plane, &slab.data)?;
         writer.write(0, slab.first_plane, data)?;
         writer.write(1, slab.first_plane, stat)?;
+        if let Some(rejected) = rejected {
+            rejected.add(slab.rejected_rows)?;
+        }
         let note = Note {
             counts: slab.stats.to_array(),
         };
@@ -84,7 +101,6 @@ pub(super) fn stream(
         })?;
         Ok(())
     };
-    let keep_going = || !ctx.cancel.is_cancelled();
     let resampled = |done: usize, of: usize| ctx.progress("resample", done as u64, of as u64);
     let hooks = Hooks {
         keep_going: &keep_going,
