@@ -8,7 +8,7 @@ use phoenix_kernels::ifu::{
     StackOptions,
 };
 use phoenix_kernels::{Hooks, KernelError, Numerics, SourceError};
-use rows::{DEC, RA, Random, automatic, bits, rejecting, run};
+use rows::{DEC, RA, Random, automatic, bits, exposure, rejecting, run};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -147,6 +147,27 @@ fn a_strip_reads_its_rows_and_margins_and_little_more_along_and_across_the_slice
                 assert_eq!(bits(&parts.1), bits(&whole.1), "{direction:?} {numerics:?} variances");
                 assert_eq!(parts.2, whole.2, "{direction:?} {numerics:?}");
             }
+        }
+    }
+}
+
+#[test]
+fn a_mosaic_of_pointings_far_apart_gives_the_same_bits_in_strips() {
+    // 300,000 columns and rows of voxels, nearly all empty.
+    let tables = [exposure(1, 0.0, 1.0), exposure(2, 545.3, 1.0), exposure(3, 540.0, 1.0)];
+    let views: Vec<Exposure<'_>> = tables.iter().map(rows::view).collect();
+    for numerics in [Numerics::Eso, Numerics::Phoenix] {
+        for resample in [Resample::Drizzle, Resample::Nearest] {
+            let mut options = rejecting(numerics, resample);
+            let whole = run(&views, &automatic(), &options, None);
+            options.memory_bytes = 8 * floor(&views, &options);
+            let stack = Stack::plan(&views, &automatic(), &options, &Hooks::none()).unwrap();
+            let [nx, ny, _] = stack.grid().naxis;
+            assert!(nx * ny > 1 << 18 && stack.strip_rows() < ny, "{nx} {ny}");
+            let parts = run(&views, &automatic(), &options, None);
+            assert_eq!(bits(&parts.0), bits(&whole.0), "{numerics:?} {resample:?} values");
+            assert_eq!(bits(&parts.1), bits(&whole.1), "{numerics:?} {resample:?} variances");
+            assert_eq!(parts.2, whole.2, "{numerics:?} {resample:?}");
         }
     }
 }
