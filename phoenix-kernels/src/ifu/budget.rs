@@ -140,15 +140,17 @@ impl Stack<'_> {
         let (allowed, filled) = (self.options.memory_bytes, self.filled(&costs));
         // All windows are to have the same depth.
         let even = |n: usize, most: usize| n.div_ceil(n.div_ceil(most));
-        if costs.whole(1) <= allowed {
+        let centres = self.centres.most_bytes();
+        if costs.whole(1) + centres <= allowed {
             return Ok(Division {
-                planes: even(nz, costs.deepest(filled)),
+                planes: even(nz, costs.deepest(filled.min(allowed - centres))),
                 strips: std::iter::once(0..ny).collect(),
                 heights: None,
             });
         }
         let along_y = AlongY::new(&self.density_along_y::<M>(hooks)?);
-        let beside = Heights::bytes(&self.index);
+        let heights = self.heights::<M>(0..nz, hooks)?;
+        let beside = Heights::bytes(&self.index) + heights.centre_bytes;
         let floor = costs.in_strips(1, costs.rows(1), 1, &along_y) + beside;
         if floor > allowed {
             return Err(KernelError::Memory {
@@ -156,7 +158,6 @@ impl Stack<'_> {
                 floor_bytes: floor,
             });
         }
-        let heights = self.heights::<M>(0..nz, hooks)?;
         let spread = [runs::spread(&self.index), heights.spread(&self.index)];
         let (mut least, mut best) = (f64::INFINITY, [1, 1]);
         for planes in 1..=nz.min(MOST_PLANES) {
@@ -191,6 +192,11 @@ impl Stack<'_> {
     ) -> Result<usize, KernelError> {
         let (ny, costs) = (self.grid.naxis[1], self.costs());
         let filled = self.filled(&costs);
+        let centres = match &self.heights {
+            Some(heights) => heights.centre_bytes,
+            None => self.centres.most_bytes(),
+        };
+        let filled = filled.min(self.options.memory_bytes.saturating_sub(centres));
         if costs.whole(planes) <= filled {
             return Ok(ny);
         }

@@ -232,7 +232,6 @@ pub(super) fn each(part: &Part<'_>, block: &[Range<usize>; 3], mut take: impl Fn
                     columns: within(i, bx),
                     rows: within(j, by),
                     planes: within(l, bz),
-                    ny,
                 };
                 for row in cells.range(i, j - cells.first_row, l - first..l - first + 1) {
                     if is_used(cells.bits[row]) {

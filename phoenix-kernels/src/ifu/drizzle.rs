@@ -77,11 +77,11 @@ impl Neighbours {
         }; 9];
         for i2 in i.saturating_sub(1)..(i + 2).min(nx) {
             for j2 in j.saturating_sub(1)..(j + 2).min(ny) {
-                let voxel = i2 * window.ny + window.cells.first_row + j2;
+                let centre = centres.at(i2, window.cells.first_row + j2);
                 found[(i2 + 1 - i) * 3 + (j2 + 1 - j)] = Neighbour {
-                    x: centres.x[voxel],
-                    y: centres.y[voxel],
-                    cos: centres.cos[voxel],
+                    x: centre.x,
+                    y: centre.y,
+                    cos: centre.cos,
                     slot: (i2 % 3 * ny + j2) as u32,
                 };
             }

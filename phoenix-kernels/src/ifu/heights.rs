@@ -35,6 +35,8 @@ pub(super) struct Heights {
     /// Rows of cells of a step.
     unit: usize,
     exposures: Vec<OfExposure>,
+    /// Bytes of the centres of voxels that the rows come near.
+    pub(super) centre_bytes: usize,
 }
 
 /// The same of one exposure.
@@ -141,6 +143,7 @@ impl Stack<'_> {
         let unit = ny.div_ceil(STEPS).max(1);
         let mut exposures = Vec::with_capacity(self.index.len());
         let locator = self.gather_request::<M>().locator;
+        let marks = self.centres.marks();
         for (n, (exposure, index)) in self.exposures.iter().zip(&self.index).enumerate() {
             let placer = Placer::<M>::new(self.exposures, n, self.options.numerics);
             let found = Mutex::new(OfExposure::new(index));
@@ -149,6 +152,7 @@ impl Stack<'_> {
                 .try_for_each_init(Work::default, |work, (_, rows)| {
                     hooks.check()?;
                     work.place(n, exposure, rows.clone(), &placer, &locator)?;
+                    marks.mark([&work.cells[0], &work.cells[1]]);
                     work.steps.clear();
                     index.parts_of(&rows, |part, own| {
                         let own = (own.start - rows.start) as usize..(own.end - rows.start) as usize;
@@ -166,6 +170,7 @@ impl Stack<'_> {
             planes,
             unit,
             exposures,
+            centre_bytes: marks.bytes(self.reach()),
         })
     }
 

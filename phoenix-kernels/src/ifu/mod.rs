@@ -38,6 +38,7 @@ pub(crate) mod screen;
 pub mod slab;
 pub mod smallfield;
 pub(crate) mod sort;
+mod spacing;
 pub mod spectral;
 pub mod spread;
 pub mod stack;

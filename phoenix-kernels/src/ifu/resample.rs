@@ -158,7 +158,6 @@ impl Window<'_> {
                             columns: columns.clone(),
                             rows: first_row + rows.start..first_row + rows.end,
                             planes: self.first_plane + near_planes.start..self.first_plane + near_planes.end,
-                            ny: self.ny,
                         };
                         let place =
                             |i: usize, j: usize, l: usize| (i % ring * ny + (j - first_row)) * depth + (l - first);
@@ -190,7 +189,7 @@ impl Window<'_> {
         let (cells, nx) = (self.cells, self.cells.size[0]);
         for i in 0..nx {
             for j in self.rows.clone() {
-                let voxel = i * self.ny + cells.first_row + j;
+                let voxel = [i, cells.first_row + j];
                 for (depth, l) in planes.clone().enumerate() {
                     let mut best: Option<usize> = None;
                     let mut least = f64::INFINITY;

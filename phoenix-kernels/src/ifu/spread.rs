@@ -37,8 +37,6 @@ pub struct Near<'a> {
     pub rows: Range<usize>,
     /// Planes, counted in the grid.
     pub planes: Range<usize>,
-    /// Voxels along y of the grid.
-    pub ny: usize,
 }
 
 /// Of each voxel's neighbours only those on the row's side of its centre are touched.
@@ -65,12 +63,13 @@ pub struct Drizzle {
 
 impl Drizzle {
     /// Binds the sizes of the shrunken pixel and of the voxel.
-    pub fn new(drop: [f64; 3], voxel: [f64; 2], centres: &Centres, ny: usize, reach: usize) -> Self {
+    pub fn new(drop: [f64; 3], voxel: [f64; 2], centres: &Centres, reach: usize) -> Self {
         let half = [0.5 * (drop[0] + voxel[0]), 0.5 * (drop[1] + voxel[1])];
         let volume = drop[0] * drop[1] * drop[2];
         // With all bits of the fraction set no product with the inverse leads to a quotient.
         let is_divisible = volume.is_normal() && !volume.to_bits() & ((1 << 52) - 1) != 0;
-        let rises = centres.sides(half, drop[2], ny).filter(|_| is_divisible && reach == 1);
+        let (limit, rises) = centres.far_and_sides(half, drop[2], reach);
+        let rises = rises.filter(|_| is_divisible && reach == 1);
         Self {
             drop,
             voxel,
@@ -79,7 +78,7 @@ impl Drizzle {
                 rises,
                 inverse: 1.0 / volume,
             }),
-            limit: centres.far(half, ny, reach),
+            limit,
         }
     }
 }
@@ -96,7 +95,7 @@ const MOST_PLANES: usize = 33;
 impl Spread for Drizzle {
     #[inline]
     fn spread(&self, near: &Near<'_>, record: &Record, mut add: impl FnMut(usize, usize, usize, f64)) {
-        let Near { centres, at, ny, .. } = near;
+        let Near { centres, at, .. } = near;
         let mut along = [(0, 0.0); MOST_PLANES];
         let mut n = 0;
         for l in near.planes.clone() {
@@ -112,11 +111,11 @@ impl Spread for Drizzle {
             return;
         }
         for i in near.columns.clone() {
-            if centres.distance(i * ny + at[1], record)[0] > self.limit[0] {
+            if centres.distance([i, at[1]], record)[0] > self.limit[0] {
                 continue;
             }
             for j in near.rows.clone() {
-                let [a, b] = centres.distance(i * ny + j, record);
+                let [a, b] = centres.distance([i, j], record);
                 if b > self.limit[1] {
                     continue;
                 }
@@ -186,7 +185,7 @@ impl<M: Math> Spread for Distance<M> {
     fn spread(&self, near: &Near<'_>, record: &Record, mut add: impl FnMut(usize, usize, usize, f64)) {
         for i in near.columns.clone() {
             for j in near.rows.clone() {
-                let [a, b] = near.centres.distance(i * near.ny + j, record);
+                let [a, b] = near.centres.distance([i, j], record);
                 for l in near.planes.clone() {
                     let c = (near.centres.lambda[l] - f64::from(record.lambda)).abs();
                     add(i, j, l, self.weight([a, b, c]));

@@ -31,6 +31,8 @@ pub struct Stack<'a> {
     pub(super) rows_below: Vec<f64>,
     left_out: GatherCounts,
     pub(super) centres: Centres,
+    /// Found once, as all centres are looked at.
+    drizzle: Option<Drizzle>,
     /// Planes of a window.
     window: usize,
     /// Strips of rows of voxels that a window is worked on in, one after the other.
@@ -115,10 +117,12 @@ impl<'a> Stack<'a> {
             rows_below: Vec::new(),
             left_out: scan.left_out,
             centres,
+            drizzle: None,
             window: 1,
             strips: Vec::new(),
             heights: None,
         };
+        stack.drizzle = (options.resample == Resample::Drizzle).then(|| stack.make_drizzle());
         stack.index = stack.gather_request::<M>().plane_index(scan.index);
         stack.rows_below = budget::rows_below(&stack.index, stack.grid.naxis[2]);
         let division = stack.divide::<M>(hooks)?;
@@ -304,10 +308,14 @@ impl<'a> Stack<'a> {
     }
 
     pub(super) fn drizzle(&self) -> Drizzle {
+        self.drizzle.unwrap_or_else(|| self.make_drizzle())
+    }
+
+    fn make_drizzle(&self) -> Drizzle {
         let (scale, [vx, vy, _]) = (self.scale(), self.voxel());
         // ORDER: a division by the inverse, as the peer does; thin overlaps at the edge of the field depend on it.
         let drop = [0, 1, 2].map(|k| self.options.pixfrac[k] / (1.0 / scale[k]));
-        Drizzle::new(drop, [vx, vy], &self.centres, self.grid.naxis[1], self.reach())
+        Drizzle::new(drop, [vx, vy], &self.centres, self.reach())
     }
 
     pub(super) fn distance<M: Math>(&self) -> Distance<M> {
