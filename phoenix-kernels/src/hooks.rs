@@ -1,4 +1,4 @@
-//! The two closures through which a kernel talks to its caller while it works.
+//! The closures through which a kernel talks to its caller while it works.
 
 /// Carries the caller's wish to go on and hears of finished tiles.
 ///
@@ -11,6 +11,8 @@ pub struct Hooks<'a> {
     pub keep_going: &'a (dyn Fn() -> bool + Sync),
     /// Hears (tiles done, tiles in all).
     pub on_tile: &'a (dyn Fn(usize, usize) + Sync),
+    /// The caller's own work, done by one thread while the others share the kernel's; a kernel may never call it.
+    pub beside: &'a (dyn Fn() + Sync),
 }
 
 impl Hooks<'static> {
@@ -19,6 +21,7 @@ impl Hooks<'static> {
         Hooks {
             keep_going: &|| true,
             on_tile: &|_, _| {},
+            beside: &|| {},
         }
     }
 }

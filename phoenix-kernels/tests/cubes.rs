@@ -372,6 +372,7 @@ fn faults_of_source_and_sink_and_the_wish_to_stop_end_the_run() {
     let stop = Hooks {
         keep_going: &|| false,
         on_tile: &|_, _| {},
+        ..Hooks::none()
     };
     assert!(matches!(
         plan.run(&cubes, &mut |_| Ok(()), &stop),

@@ -448,6 +448,7 @@ fn bad_input_is_refused_with_a_reason() {
     let stop = Hooks {
         keep_going: &|| false,
         on_tile: &|_, _| {},
+        ..Hooks::none()
     };
     assert!(matches!(plan(&[view(&table)], &good, &stop), KernelError::Stopped));
     let mut bad = good.clone();

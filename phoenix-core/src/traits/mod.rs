@@ -22,8 +22,8 @@ pub use instrument::{
     ColumnSpec, CompanionSpec, DeliveryForm, DeliverySpec, Instrument, InstrumentTexts, MASTER_CATEGORY, RewriteError,
 };
 pub use ports::{
-    ColumnSource, Committed, CubeHdu, CubeLayout, Finished, FrameReader, HduInfo, HduKind, JobSink, ProductSink,
-    ReadError, SinkError, SinkFactory, SlabWriter,
+    ColumnSource, Committed, CubeHdu, CubeLayout, Deferred, Finished, FrameReader, HduInfo, HduKind, JobSink,
+    ProductSink, ReadError, SinkError, SinkFactory, SlabWriter,
 };
 pub use recipe::{
     InputSet, InputSpec, Outcome, ParamSpec, Recipe, RecipeDyn, RecipeError, RecipeSpec, ResourceModel, RunContext,

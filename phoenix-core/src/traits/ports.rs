@@ -244,6 +244,9 @@ pub struct Finished {
     pub note: serde_json::Value,
 }
 
+/// Work on a product that may be done beside other work, from any thread.
+pub type Deferred = std::sync::Arc<dyn Fn() + Send + Sync>;
+
 /// Takes a cube slab by slab; dropping it unfinished leaves nothing visible.
 pub trait SlabWriter: Send {
     /// Writes whole planes of one extension; planes may come in any order, each once.
@@ -251,6 +254,12 @@ pub trait SlabWriter: Send {
     /// # Errors
     /// If the system refuses or the planes do not fit.
     fn write(&mut self, hdu: usize, first_plane: usize, planes: &[f32]) -> Result<(), SinkError>;
+
+    /// Hands the sums over what is written to the caller, to be formed whenever a thread has time; whatever is left is
+    /// formed in the end. `None` if there are none to be formed later.
+    fn defer(&mut self) -> Option<Deferred> {
+        None
+    }
 
     /// Ends the product with its final primary header.
     ///

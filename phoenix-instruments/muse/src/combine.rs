@@ -116,6 +116,7 @@ impl Job<'_> {
         let hooks = Hooks {
             keep_going: &keep_going,
             on_tile: &scanned,
+            ..Hooks::none()
         };
         let mut options = self.params.stack_options();
         options.pixel_scale = self.pixel_scale();
@@ -296,6 +297,7 @@ impl Job<'_> {
         let hooks = Hooks {
             keep_going: &keep_going,
             on_tile: &computed,
+            ..Hooks::none()
         };
         let compute = |part| stack.covariance(part, &hooks).map_err(|error| self.error(error));
         part.map(compute).transpose()
@@ -324,6 +326,7 @@ impl Job<'_> {
         let hooks = Hooks {
             keep_going: &keep_going,
             on_tile: &measured,
+            ..Hooks::none()
         };
         let factors = samples
             .covariance_factors(stack, &hooks)

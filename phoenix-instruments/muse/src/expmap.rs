@@ -50,6 +50,7 @@ pub fn measure(
     let hooks = Hooks {
         keep_going: &keep_going,
         on_tile: &mapped,
+        ..Hooks::none()
     };
     samples.exposure_map(stack, seconds, &hooks)
 }

@@ -10,7 +10,7 @@ use phoenix_core::header::Header;
 use phoenix_core::id::Tag;
 use phoenix_core::product::Product;
 use phoenix_core::provenance::Record;
-use phoenix_core::traits::{ColumnLayout, ColumnWriter, CubeLayout, Finished, SinkError, SlabWriter};
+use phoenix_core::traits::{ColumnLayout, ColumnWriter, CubeLayout, Deferred, Finished, SinkError, SlabWriter};
 
 use super::columns::Runs;
 use super::journal::{Entry as Mark, Journal};
@@ -339,6 +339,11 @@ impl SlabWriter for Slabs {
             keeper.count(size_of_val(planes) as u64);
         }
         Ok(())
+    }
+
+    fn defer(&mut self) -> Option<Deferred> {
+        // A file that cannot be opened twice is summed in the end.
+        self.writer.defer_md5().ok().flatten()
     }
 
     fn finished(&self) -> Option<&Finished> {

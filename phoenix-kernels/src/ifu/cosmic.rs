@@ -130,8 +130,14 @@ impl Around {
 }
 
 impl CosmicTest {
-    /// Flags the rows of `planes`; each of `works` is one thread's.
-    pub(super) fn run(&self, cells: &mut Cells, planes: &Range<usize>, works: &mut [CosmicWork]) {
+    /// Flags the rows of `planes`; each of `works` is one thread's. One thread does the work `beside` first.
+    pub(super) fn run(
+        &self,
+        cells: &mut Cells,
+        planes: &Range<usize>,
+        works: &mut [CosmicWork],
+        beside: &(dyn Fn() + Sync),
+    ) {
         let [nx, ny] = cells.size.map(tiles);
         let mut kinds: Vec<Neighbourhood> = self.directions.iter().flatten().map(|bits| self.kind(*bits)).collect();
         kinds.sort_unstable();
@@ -144,7 +150,10 @@ impl CosmicTest {
         // What is flagged does not depend on who flags it.
         let next = AtomicUsize::new(0);
         let tested: &Cells = cells;
-        works.par_iter_mut().with_max_len(1).for_each(|work| {
+        works.par_iter_mut().enumerate().with_max_len(1).for_each(|(n, work)| {
+            if n == 0 {
+                beside();
+            }
             work.flagged.clear();
             let mut screen = std::mem::take(&mut work.screen);
             while let Some((planes, i)) = blocks.get(next.fetch_add(1, Ordering::Relaxed)) {

@@ -48,7 +48,7 @@ impl BlockRatios {
         let deepest = depths.max().unwrap_or(1);
         let runs = match stack.options.resample {
             Resample::Nearest => Vec::new(),
-            _ => spread_out(nz, deepest, MOST_RUNS),
+            _ => runs_of_planes(nz, deepest, MOST_RUNS),
         };
         Self {
             blocks: blocks.to_vec(),
@@ -132,6 +132,13 @@ impl BlockRatios {
         };
         self.found.iter().map(factor).collect()
     }
+}
+
+/// Picks runs of `depth` planes as [`spread_out`] does, a little behind: windows divide the planes evenly, and what lies at a
+/// simple fraction of them would be cut.
+pub(super) fn runs_of_planes(nz: usize, depth: usize, most: usize) -> Vec<usize> {
+    let behind = |first: usize| (first + nz / 180).min(nz.saturating_sub(depth));
+    spread_out(nz, depth, most).into_iter().map(behind).collect()
 }
 
 /// Returns, for each complete sample block of `size` whose first plane is `first` and whose first row of voxels is among

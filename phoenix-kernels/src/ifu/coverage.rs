@@ -4,7 +4,7 @@
 //! `docs/algorithms/ifu-combine.md`, "Exposure map".
 
 use super::cells::Cells;
-use super::covariance::spread_out;
+use super::covariance::runs_of_planes;
 use super::resample::{Only, Resample, TileMut, Window};
 use super::rows::GatherWork;
 use super::runs;
@@ -50,7 +50,7 @@ impl Coverage {
     pub(super) fn new(stack: &Stack<'_>) -> Self {
         let [nx, ny, nz] = stack.grid.naxis;
         let depth = RUN_PLANES.min(nz);
-        let runs = spread_out(nz, depth, usize::from(MOST_RUNS));
+        let runs = runs_of_planes(nz, depth, usize::from(MOST_RUNS));
         let reached = Reached {
             n_runs: 0,
             counts: vec![0; nx * ny],

@@ -248,6 +248,8 @@ impl<'a> Stack<'a> {
             })?;
             (hooks.on_tile)(done, windows.len());
         }
+        // Giving many pages back takes a thread a while; nobody has to wait for it.
+        rayon::spawn(move || drop(work));
         Ok(stats)
     }
 

@@ -176,7 +176,7 @@ impl WindowWork {
                 directions: directions.map(|direction| Some(direction).filter(is_there).map(bits)),
             };
             let untested = tested.start - window.start..tested.end - window.start;
-            test.run(&mut self.cells, &untested, &mut self.cosmic);
+            test.run(&mut self.cells, &untested, &mut self.cosmic, hooks.beside);
         }
         (self.tested, self.fresh) = (tested, fresh);
         Ok(())

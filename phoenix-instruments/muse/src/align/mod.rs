@@ -96,6 +96,7 @@ impl Recipe for ExpAlign {
             let hooks = Hooks {
                 keep_going: &keep_going,
                 on_tile: &correlated,
+                ..Hooks::none()
             };
             let images: Vec<SkyImage> = inputs.fovs.iter().map(|fov| fov.image.clone()).collect();
             let anchor = inputs.anchor.as_ref().map(AnchorFile::anchor);

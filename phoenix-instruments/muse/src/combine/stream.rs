@@ -77,11 +77,13 @@ pub(super) fn stream(
         let hooks = Hooks {
             keep_going: &keep_going,
             on_tile: &tested,
+            ..Hooks::none()
         };
         stack
             .rejected_rows(0..first_plane, &mut |rows| rejected.add(rows), &hooks)
             .map_err(fault)?;
     }
+    let deferred = writer.defer();
     let mut sink = |slab: &Slab<'_>| -> Result<(), SourceError> {
         let (Some(data), Some(stat)) = (slab.data.as_slice(), slab.stat.as_slice()) else {
             return Err("a slab is not contiguous".into());
@@ -102,13 +104,22 @@ pub(super) fn stream(
         Ok(())
     };
     let resampled = |done: usize, of: usize| ctx.progress("resample", done as u64, of as u64);
+    let sums = || {
+        if let Some(form) = &deferred {
+            form();
+        }
+    };
     let hooks = Hooks {
         keep_going: &keep_going,
         on_tile: &resampled,
+        beside: &sums,
     };
     let stats = stack
         .run_sampled(first_plane, earlier, samples, &mut sink, &hooks)
         .map_err(fault)?;
+    if let Some(form) = deferred {
+        rayon::spawn(move || form());
+    }
     Ok(Collected {
         stats,
         images: collector.images.finish(),

@@ -68,6 +68,7 @@ pub(super) fn stream(
     let hooks = Hooks {
         keep_going: &keep_going,
         on_tile: &combined,
+        ..Hooks::none()
     };
     combination
         .run_from(first_plane, earlier, files, &mut sink, &hooks)

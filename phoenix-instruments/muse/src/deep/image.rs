@@ -192,6 +192,7 @@ fn collapse(
     let hooks = Hooks {
         keep_going: &keep_going,
         on_tile: &scanned,
+        ..Hooks::none()
     };
     let mut options = params.stack_options();
     options.memory_bytes = usize::try_from(ctx.memory_bytes / 2).unwrap_or(usize::MAX);
@@ -219,6 +220,7 @@ fn collapse(
     let hooks = Hooks {
         keep_going: &keep_going,
         on_tile: &resampled,
+        ..Hooks::none()
     };
     let stats = stack.run(&mut sink, &hooks).map_err(of_kernel)?;
     let data = images.finish().pop().unwrap_or_default();

@@ -28,6 +28,7 @@ pub(super) fn judge(
     let hooks = Hooks {
         keep_going: &keep_going,
         on_tile: &silent,
+        ..Hooks::none()
     };
     let has_variances = inputs.variances.iter().all(Option::is_some);
     let mut measures = Vec::with_capacity(fovs.len());

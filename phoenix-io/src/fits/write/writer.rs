@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use phoenix_core::header::Header;
 use tempfile::NamedTempFile;
@@ -274,6 +275,19 @@ impl FitsWriter {
         })
     }
 
+    /// Leaves the MD5 of the data to be formed by calls of what is returned, from any thread; what they leave is formed by
+    /// `finish`. `None` if no MD5 was asked for.
+    ///
+    /// # Errors
+    /// `Io` if the file cannot be opened twice.
+    pub fn defer_md5(&mut self) -> Result<Option<Arc<dyn Fn() + Send + Sync>>, FitsError> {
+        if !self.options.data_md5 {
+            return Ok(None);
+        }
+        let file = self.file().try_clone().map_err(FitsError::io(&self.path, "open"))?;
+        Ok(Some(self.md5.defer(file)))
+    }
+
     /// Returns the header of a unit for changes.
     ///
     /// # Errors
@@ -377,14 +391,18 @@ impl FitsWriter {
     /// Encodes, sums and writes data of a unit.
     fn put_bytes(&mut self, hdu: usize, at: u64, len: usize, fill: Fill<'_>) -> Result<(), FitsError> {
         let start = self.enter(hdu, at, len)?;
-        let md5 = (self.options.data_md5)
+        let mut md5 = (self.options.data_md5)
             .then(|| self.md5.follow(&self.units, hdu, at, len))
             .flatten();
         let sum = Span { start, at, len }
-            .write(self.target.file(), md5, fill)
+            .write(self.target.file(), md5.as_deref_mut(), fill)
             .map_err(FitsError::io(&self.path, "write"))?;
+        drop(md5);
         if let Some(unit) = self.units.get_mut(hdu) {
             unit.sum.merge(sum);
+        }
+        if self.options.data_md5 {
+            self.md5.advance(&self.units);
         }
         Ok(())
     }
@@ -465,7 +483,7 @@ impl FitsWriter {
         self.file()
             .set_len(self.end())
             .map_err(FitsError::io(&self.path, "write"))?;
-        let md5 = self.md5.clone().finish(&self.units, self.file());
+        let md5 = self.md5.finish(&self.units, self.file());
         md5.map_err(FitsError::io(&self.path, "read"))
     }
 
