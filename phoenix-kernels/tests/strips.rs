@@ -160,7 +160,7 @@ fn a_mosaic_of_pointings_far_apart_gives_the_same_bits_in_strips() {
         for resample in [Resample::Drizzle, Resample::Nearest] {
             let mut options = rejecting(numerics, resample);
             let whole = run(&views, &automatic(), &options, None);
-            options.memory_bytes = 8 * floor(&views, &options);
+            options.memory_bytes = 4 * floor(&views, &options);
             let stack = Stack::plan(&views, &automatic(), &options, &Hooks::none()).unwrap();
             let [nx, ny, _] = stack.grid().naxis;
             assert!(nx * ny > 1 << 18 && stack.strip_rows() < ny, "{nx} {ny}");

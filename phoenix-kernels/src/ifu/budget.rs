@@ -14,6 +14,8 @@ use std::ops::Range;
 const LEAST_PLANES: usize = 6;
 /// Most planes of a window: deeper ones are no faster.
 const MOST_PLANES: usize = 512;
+/// What a row costs that is placed and sorted, in those that are only read.
+const PLACED: f64 = 2.0;
 
 /// What windows cost.
 struct Costs<'a> {
@@ -149,15 +151,17 @@ impl Stack<'_> {
             });
         }
         let along_y = AlongY::new(&self.density_along_y::<M>(hooks)?);
-        let heights = self.heights::<M>(0..nz, hooks)?;
-        let beside = Heights::bytes(&self.index) + heights.centre_bytes;
-        let floor = costs.in_strips(1, costs.rows(1), 1, &along_y) + beside;
+        let sharing = Heights::sharing(&self.index, allowed);
+        let heights = self.heights::<M>(0..nz, sharing, hooks)?;
+        let lowest = costs.in_strips(1, costs.rows(1), 1, &along_y) + heights.centre_bytes;
+        let floor = Heights::floor(&self.index, lowest);
         if floor > allowed {
             return Err(KernelError::Memory {
                 allowed_bytes: allowed,
                 floor_bytes: floor,
             });
         }
+        let beside = Heights::bytes(&self.index, sharing) + heights.centre_bytes;
         let spread = [runs::spread(&self.index), heights.spread(&self.index)];
         let (mut least, mut best) = (f64::INFINITY, [1, 1]);
         for planes in 1..=nz.min(MOST_PLANES) {
@@ -166,9 +170,9 @@ impl Stack<'_> {
                 break;
             };
             let division = [even(nz, planes), even(ny, height)];
-            let reads = costs.reads(division, spread);
-            if reads < least {
-                (least, best) = (reads, division);
+            let work = costs.reads(division, spread) + PLACED * costs.reads(division, [0.0; 2]);
+            if work < least {
+                (least, best) = (work, division);
             }
         }
         let [planes, height] = best;
@@ -201,7 +205,7 @@ impl Stack<'_> {
             return Ok(ny);
         }
         let along_y = AlongY::new(&self.density_along_y::<M>(hooks)?);
-        let beside = Heights::bytes(&self.index);
+        let beside = Heights::bytes(&self.index, Heights::sharing(&self.index, self.options.memory_bytes));
         let height = costs.tallest(planes, more, &along_y, filled.saturating_sub(beside));
         Ok(height.unwrap_or(1))
     }

@@ -5,6 +5,7 @@
 //! `docs/algorithms/ifu-covariance.md` (own derivation).
 
 use super::cells::Record;
+use super::heights::Heights;
 use super::resample::{Resample, Window, is_used};
 use super::spread::{Near, Spread};
 use super::stack::Stack;
@@ -89,7 +90,8 @@ impl BlockRatios {
             }
             let planes = first..first + self.deepest;
             if height < ny && stack.heights.is_none() {
-                work.heights = Some(stack.heights::<M>(stack.gathered(&planes), hooks)?);
+                let sharing = Heights::sharing(&stack.index, stack.options.memory_bytes);
+                work.heights = Some(stack.heights::<M>(stack.gathered(&planes), sharing, hooks)?);
             }
             for row in (0..ny).step_by(height) {
                 let rows = row..(row + height).min(ny);

@@ -18,6 +18,10 @@ use std::sync::{Mutex, PoisonError};
 
 /// Most bytes for all that is known of the rows of an exposure; more only where there is no room for a single range.
 const MOST_BYTES: usize = 1 << 20;
+/// Part of the memory of windows for ranges; blocks share them where they are more, but never more blocks than these.
+const SHARE: usize = 16;
+/// Most blocks that share a range for that.
+const MOST_SHARING: usize = 64;
 /// Steps that the rows of cells are counted in.
 const STEPS: usize = 256;
 
@@ -50,15 +54,15 @@ struct OfExposure {
 }
 
 impl OfExposure {
-    /// Blocks that must share a range so that it fits beside the index.
-    fn per(index: &PlaneIndex) -> usize {
+    /// Blocks that must share a range so that it fits beside the index; `least` at least.
+    fn per(index: &PlaneIndex, least: usize) -> usize {
         let [blocks, rests] = index.counts();
         let room = MOST_BYTES.saturating_sub(index.bytes()) / size_of::<Steps>();
-        blocks.div_ceil(room.saturating_sub(rests).max(1)).max(1)
+        blocks.div_ceil(room.saturating_sub(rests).max(1)).max(least)
     }
 
-    fn new(index: &PlaneIndex) -> Self {
-        let ([blocks, rests], per) = (index.counts(), Self::per(index));
+    fn new(index: &PlaneIndex, least: usize) -> Self {
+        let ([blocks, rests], per) = (index.counts(), Self::per(index, least));
         Self {
             per,
             blocks: vec![NOWHERE; blocks.div_ceil(per)],
@@ -66,9 +70,9 @@ impl OfExposure {
         }
     }
 
-    fn bytes(index: &PlaneIndex) -> usize {
+    fn bytes(index: &PlaneIndex, least: usize) -> usize {
         let [blocks, rests] = index.counts();
-        (blocks.div_ceil(Self::per(index)) + rests) * size_of::<Steps>()
+        (blocks.div_ceil(Self::per(index, least)) + rests) * size_of::<Steps>()
     }
 
     fn of(&self, part: Part) -> Steps {
@@ -88,9 +92,23 @@ impl OfExposure {
 }
 
 impl Heights {
-    /// Bytes that the heights of all exposures will take.
-    pub(super) fn bytes(index: &[PlaneIndex]) -> usize {
-        index.iter().map(OfExposure::bytes).sum()
+    /// Blocks that share a range, so that all ranges fit their part of `bytes`.
+    pub(super) fn sharing(index: &[PlaneIndex], bytes: usize) -> usize {
+        let blocks: usize = index.iter().map(|index| index.counts()[0]).sum();
+        let ranges = bytes / SHARE / size_of::<Steps>();
+        blocks.div_ceil(ranges.max(1)).clamp(1, MOST_SHARING)
+    }
+
+    /// Bytes of the heights of all exposures if `sharing` blocks share a range.
+    pub(super) fn bytes(index: &[PlaneIndex], sharing: usize) -> usize {
+        index.iter().map(|index| OfExposure::bytes(index, sharing)).sum()
+    }
+
+    /// Least bytes for windows and heights, if windows need `bytes`.
+    pub(super) fn floor(index: &[PlaneIndex], bytes: usize) -> usize {
+        let rests: usize = index.iter().map(|index| index.counts()[1] + 1).sum();
+        let all = bytes + rests * size_of::<Steps>();
+        (all + all / (SHARE - 1) + SHARE).max(bytes + Self::bytes(index, MOST_SHARING))
     }
 
     /// Rows of cells that a row of the table shares with the others of its part, beside its own, on average.
@@ -134,11 +152,16 @@ impl Heights {
 }
 
 impl Stack<'_> {
-    /// Finds the rows of cells of all rows that touch `planes`.
+    /// Finds the rows of cells of all rows that touch `planes`; `sharing` blocks share a range.
     ///
     /// # Errors
     /// `Stopped`, `Read`, `Shape`.
-    pub(super) fn heights<M: Math>(&self, planes: Range<usize>, hooks: &Hooks<'_>) -> Result<Heights, KernelError> {
+    pub(super) fn heights<M: Math>(
+        &self,
+        planes: Range<usize>,
+        sharing: usize,
+        hooks: &Hooks<'_>,
+    ) -> Result<Heights, KernelError> {
         let ny = self.grid.naxis[1];
         let unit = ny.div_ceil(STEPS).max(1);
         let mut exposures = Vec::with_capacity(self.index.len());
@@ -146,7 +169,7 @@ impl Stack<'_> {
         let marks = self.centres.marks();
         for (n, (exposure, index)) in self.exposures.iter().zip(&self.index).enumerate() {
             let placer = Placer::<M>::new(self.exposures, n, self.options.numerics);
-            let found = Mutex::new(OfExposure::new(index));
+            let found = Mutex::new(OfExposure::new(index, sharing));
             runs::units(std::slice::from_ref(index), &planes)
                 .into_par_iter()
                 .try_for_each_init(Work::default, |work, (_, rows)| {
@@ -254,8 +277,8 @@ mod tests {
     fn all_that_is_known_of_an_exposure_takes_a_mebibyte_at_most() {
         for (blocks, n) in [(1, 50), (150_000, 600), (196_608, 600), (196_608, 17)] {
             let index = index(blocks, n);
-            let bytes = OfExposure::bytes(&index);
-            let own = OfExposure::new(&index);
+            let bytes = OfExposure::bytes(&index, 1);
+            let own = OfExposure::new(&index, 1);
             assert_eq!(2 * (own.blocks.len() + own.rests.len()), bytes);
             assert!(
                 index.bytes() + bytes <= MOST_BYTES,
