@@ -12,11 +12,13 @@
 //! - `sorted`: pixel tables in no order, sorted outside the memory;
 //! - `rules`: an instrument that is data, put together from its texts;
 //! - `delivery`: `products/*.toml`; `policy`: an ingestor around a transport;
-//! - `threads`: a pool of its own for each run.
+//! - `threads`: a pool of its own for each run; `stage`: what a kernel hears and tells in it;
+//! - `finished`: planes of a cube that another attempt takes up.
 
 pub mod apertures;
 pub mod closest;
 pub mod delivery;
+pub mod finished;
 pub mod inherit;
 pub mod keyword_scores;
 pub mod param;
@@ -24,6 +26,7 @@ pub mod policy;
 pub mod rules;
 pub mod sorted;
 pub mod spectra;
+pub mod stage;
 pub mod stamp;
 pub mod threads;
 pub mod units;

@@ -15,7 +15,7 @@ use phoenix_kernels::ifu::{
     CoordinateState, CubeGrid, Filter, GridRequest, Limits, Samples, SpectralAxis, Stack, StackStats, default_step,
 };
 use phoenix_kernels::{Hooks, KernelError};
-use phoenix_kit::{threads, wcs};
+use phoenix_kit::{stage, threads, wcs};
 
 use self::stream::{Collected, stream};
 use crate::combined::{self, CombinedTable, RejectedRows};
@@ -25,6 +25,9 @@ use crate::load::Inputs;
 use crate::params::{CombineParams, NumericsChoice};
 use crate::place::{Placed, place};
 use crate::{covariance, expmap, fault, headers, memory, offsets, quality};
+
+/// The file of the cube.
+const CUBE: &str = "DATACUBE_FINAL.fits";
 
 /// What a recipe tells the shared run about itself.
 #[derive(Debug, Clone, Copy)]
@@ -111,13 +114,6 @@ impl Job<'_> {
 
     fn cube(&self, out: &mut dyn ProductSink, caveats: &[Caveat]) -> Result<StackStats, RecipeError> {
         let ctx = self.ctx;
-        let keep_going = || !ctx.cancel.is_cancelled();
-        let scanned = |done: usize, of: usize| ctx.progress("read coordinates", done as u64, of as u64);
-        let hooks = Hooks {
-            keep_going: &keep_going,
-            on_tile: &scanned,
-            ..Hooks::none()
-        };
         let mut options = self.params.stack_options();
         options.pixel_scale = self.pixel_scale();
         options.trace = self.params.saves("combined");
@@ -126,11 +122,15 @@ impl Job<'_> {
         options.memory_bytes = memory::allowed_window_bytes(ctx.memory_bytes, n_rows());
         let request = self.grid_request();
         let fault = |error: KernelError| self.error(error);
-        let mut stack = Stack::plan(&self.placed.exposures, &request, &options, &hooks).map_err(fault)?;
+        let mut stack = stage::run(ctx, "read coordinates", |hooks| {
+            Stack::plan(&self.placed.exposures, &request, &options, hooks)
+        })
+        .map_err(fault)?;
         let sorted = order::sorted(&stack, &self.placed.exposures, options.trace, out, ctx, &fault)?;
         let in_order = order::in_order(&self.placed.exposures, &sorted);
         if sorted.iter().any(Option::is_some) {
-            stack = Stack::plan(&in_order, &request, &options, &hooks).map_err(fault)?;
+            let plan = |hooks: &Hooks<'_>| Stack::plan(&in_order, &request, &options, hooks);
+            stack = stage::run(ctx, "read coordinates", plan).map_err(fault)?;
         }
         let grid = *stack.grid();
         let rejected = (options.trace)
@@ -141,13 +141,12 @@ impl Job<'_> {
         if let Some(part) = &part {
             covariance::check_inside(part, &grid)?;
         }
-        let name = "DATACUBE_FINAL.fits";
-        let mut header = self.primary("DATACUBE_FINAL", name, caveats);
+        let mut header = self.primary("DATACUBE_FINAL", CUBE, caveats);
         let unit = &self.inputs.exposures[0].table.unit;
         let [nx, ny, nz] = grid.naxis;
         let layout = CubeLayout {
             tag: "DATACUBE_FINAL".into(),
-            name: name.into(),
+            name: CUBE.into(),
             header: header.clone(),
             reserve_cards: 8 + quality::FIXED_CARDS + 4 * most_sources(&grid),
             hdus: vec![
@@ -291,15 +290,10 @@ impl Job<'_> {
 
     /// Computes the whole covariance of a part of the cube.
     fn matrix(&self, part: Option<&[Range<usize>; 3]>, stack: &Stack<'_>) -> Result<Option<Array2<f64>>, RecipeError> {
-        let ctx = self.ctx;
-        let keep_going = || !ctx.cancel.is_cancelled();
-        let computed = |done: usize, of: usize| ctx.progress("compute covariance", done as u64, of as u64);
-        let hooks = Hooks {
-            keep_going: &keep_going,
-            on_tile: &computed,
-            ..Hooks::none()
+        let compute = |part| {
+            let matrix = stage::run(self.ctx, "compute covariance", |hooks| stack.covariance(part, hooks));
+            matrix.map_err(|error| self.error(error))
         };
-        let compute = |part| stack.covariance(part, &hooks).map_err(|error| self.error(error));
         part.map(compute).transpose()
     }
 
@@ -320,17 +314,10 @@ impl Job<'_> {
 
     /// Writes how much more uncertain means over blocks of voxels are than the variances say.
     fn set_covariance(&self, header: &mut Header, stack: &Stack<'_>, samples: &mut Samples) -> Result<(), RecipeError> {
-        let ctx = self.ctx;
-        let keep_going = || !ctx.cancel.is_cancelled();
-        let measured = |done: usize, of: usize| ctx.progress("measure covariance", done as u64, of as u64);
-        let hooks = Hooks {
-            keep_going: &keep_going,
-            on_tile: &measured,
-            ..Hooks::none()
-        };
-        let factors = samples
-            .covariance_factors(stack, &hooks)
-            .map_err(|error| self.error(error))?;
+        let factors = stage::run(self.ctx, "measure covariance", |hooks| {
+            samples.covariance_factors(stack, hooks)
+        })
+        .map_err(|error| self.error(error))?;
         covariance::set_factors(header, &factors);
         Ok(())
     }

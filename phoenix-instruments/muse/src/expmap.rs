@@ -7,9 +7,10 @@ use phoenix_core::caveat::Caveat;
 use phoenix_core::header::Header;
 use phoenix_core::product::{Hdu, HduData, Pixels, Product};
 use phoenix_core::traits::{RecipeError, RunContext};
+use phoenix_kernels::KernelError;
 use phoenix_kernels::ifu::{CubeGrid, Samples, Stack};
 use phoenix_kernels::stat::median;
-use phoenix_kernels::{Hooks, KernelError};
+use phoenix_kit::stage;
 
 use crate::exposure::ExposureFile;
 use crate::headers;
@@ -45,14 +46,9 @@ pub fn measure(
     seconds: &[f64],
     ctx: &RunContext<'_>,
 ) -> Result<Array2<f32>, KernelError> {
-    let keep_going = || !ctx.cancel.is_cancelled();
-    let mapped = |done: usize, of: usize| ctx.progress("map exposures", done as u64, of as u64);
-    let hooks = Hooks {
-        keep_going: &keep_going,
-        on_tile: &mapped,
-        ..Hooks::none()
-    };
-    samples.exposure_map(stack, seconds, &hooks)
+    stage::run(ctx, "map exposures", |hooks| {
+        samples.exposure_map(stack, seconds, hooks)
+    })
 }
 
 /// Writes the median of the map, which the archive's standard calls the exposure time of a mosaic.

@@ -439,13 +439,7 @@ pub(crate) fn specs(names: &[&str]) -> Vec<ParamSpec> {
     let chosen = names
         .iter()
         .filter_map(|name| ALL.into_iter().find(|(known, ..)| known == name));
-    chosen
-        .map(|(name, doc, values)| ParamSpec {
-            name: name.into(),
-            doc: doc.into(),
-            values: values.into(),
-        })
-        .collect()
+    param::described(chosen)
 }
 
 #[cfg(test)]

@@ -14,67 +14,26 @@ mod support;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
 
 use fields::Field;
 use phoenix_core::caveat::Caveat;
 use phoenix_core::frame::FrameRef;
 use phoenix_core::header::Header;
-use phoenix_core::product::{Column, ColumnData, Hdu, HduData, Pixels, Product, Table};
+use phoenix_core::product::{Column, ColumnData, Hdu, HduData, Product, Table};
 use phoenix_core::traits::FrameReader;
 use phoenix_io::FitsReader;
 use phoenix_kernels::align::SkyImage;
 use phoenix_muse::align::ALIGN;
 use phoenix_testkit::peers;
 use serde_json::json;
+use support::fov::{date, fov};
 use support::{figure, frame, product, run, values};
-
-fn date(k: usize) -> String {
-    format!("2020-01-01T{k:02}:00:00.000")
-}
 
 /// Writes images as `muse_scipost` does.
 fn write(folder: &Path, images: &[SkyImage]) -> Vec<FrameRef> {
     let of = |(k, image): (usize, &SkyImage)| {
-        let mut header = Header::new();
-        header.set("INSTRUME", "MUSE", "");
-        header.set("DATE-OBS", date(k), "");
-        header.set("MJD-OBS", 58_849.0 + k as f64 / 24.0, "");
-        header.set("EXPTIME", 600.0, "");
-        header.set("RA", image.wcs().crval[0], "");
-        header.set("DEC", image.wcs().crval[1], "");
-        header.set("OBS.ID", 4711, "");
-        header.set("INS.MODE", "WFM-NOAO-N", "");
-        header.set("PRO.CATG", "IMAGE_FOV", "");
-        let mut data = Header::new();
-        let wcs = image.wcs();
-        for (key, text) in [
-            ("CTYPE1", "RA---TAN"),
-            ("CTYPE2", "DEC--TAN"),
-            ("CUNIT1", "deg"),
-            ("CUNIT2", "deg"),
-        ] {
-            data.set(key, text, "");
-        }
-        for (axis, n) in [(0, 1), (1, 2)] {
-            data.set(format!("CRVAL{n}"), wcs.crval[axis], "");
-            data.set(format!("CRPIX{n}"), wcs.crpix[axis], "");
-            data.set(format!("CD{n}_1"), wcs.cd[axis][0], "");
-            data.set(format!("CD{n}_2"), wcs.cd[axis][1], "");
-        }
-        data.set("BUNIT", "10**(-20)*erg/s/cm**2/Angstrom", "");
-        let name = format!("IMAGE_FOV_{k:04}.fits");
-        let path = folder.join(&name);
-        let product = Product {
-            tag: "IMAGE_FOV".into(),
-            name,
-            header,
-            hdus: vec![Hdu {
-                name: "DATA".into(),
-                header: data,
-                data: HduData::Image(Pixels::F32(Arc::new(image.pixels().clone()))),
-            }],
-        };
+        let product = fov(k, image);
+        let path = folder.join(&product.name);
         phoenix_io::write_product(&path, product).unwrap();
         frame(&path, "IMAGE_FOV")
     };

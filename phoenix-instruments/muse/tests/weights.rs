@@ -12,57 +12,20 @@
 mod fields;
 mod support;
 
-use std::sync::Arc;
-
 use fields::Field;
 use phoenix_core::caveat::Caveat;
 use phoenix_core::frame::FrameRef;
-use phoenix_core::header::Header;
-use phoenix_core::product::{ColumnData, Hdu, HduData, Pixels, Product, Table};
+use phoenix_core::product::{ColumnData, HduData, Product, Table};
 use phoenix_kernels::align::SkyImage;
 use phoenix_muse::align::ALIGN;
 use phoenix_muse::deep::{IMAGE, WEIGHTS};
 use phoenix_sim::night::{self, Content};
 use phoenix_testkit::fake::FakeReader;
 use serde_json::{Value, json};
+use support::fov::fov;
 use support::{product, run_on, values};
 
 const BUDGET: (usize, u64) = (2, 1 << 30);
-
-/// An image as `muse_scipost` writes it.
-fn fov(k: usize, image: &SkyImage) -> Product {
-    let mut header = Header::new();
-    for (key, text) in [
-        ("INSTRUME", "MUSE"),
-        ("DATE-OBS", &format!("2020-01-01T{k:02}:00:00.000")),
-        ("INS.MODE", "WFM-NOAO-N"),
-        ("PRO.CATG", "IMAGE_FOV"),
-    ] {
-        header.set(key, text, "");
-    }
-    header.set("EXPTIME", 600.0, "");
-    let wcs = image.wcs();
-    let mut data = Header::new();
-    data.set("CTYPE1", "RA---TAN", "");
-    data.set("CTYPE2", "DEC--TAN", "");
-    for (axis, n) in [(0, 1), (1, 2)] {
-        data.set(format!("CRVAL{n}"), wcs.crval[axis], "");
-        data.set(format!("CRPIX{n}"), wcs.crpix[axis], "");
-        data.set(format!("CD{n}_1"), wcs.cd[axis][0], "");
-        data.set(format!("CD{n}_2"), wcs.cd[axis][1], "");
-    }
-    data.set("BUNIT", "count", "");
-    Product {
-        tag: "IMAGE_FOV".into(),
-        name: format!("IMAGE_FOV_{k:04}.fits"),
-        header,
-        hdus: vec![Hdu {
-            name: "DATA".into(),
-            header: data,
-            data: HduData::Image(Pixels::F32(Arc::new(image.pixels().clone()))),
-        }],
-    }
-}
 
 /// The same field through clouds: the sky keeps its level of 20.
 fn clouded(image: &SkyImage, share: f32) -> SkyImage {

@@ -12,9 +12,9 @@ use phoenix_core::caveat::Caveat;
 use phoenix_core::traits::{
     FrameReader, InputSet, InputSpec, Outcome, ProductSink, Recipe, RecipeError, RecipeSpec, ResourceModel, RunContext,
 };
+use phoenix_kernels::KernelError;
 use phoenix_kernels::align::{Alignment, Method, SkyImage, align_to, preview, seams};
-use phoenix_kernels::{Hooks, KernelError};
-use phoenix_kit::threads;
+use phoenix_kit::{stage, threads};
 
 pub use load::{AnchorContent, AnchorFile, Fov, Fovs};
 pub use params::AlignParams;
@@ -91,17 +91,13 @@ impl Recipe for ExpAlign {
     ) -> Result<Outcome, RecipeError> {
         let options = params.options()?;
         threads::within(ctx.threads, || {
-            let keep_going = || !ctx.cancel.is_cancelled();
-            let correlated = |done: usize, of: usize| ctx.progress("correlate", done as u64, of as u64);
-            let hooks = Hooks {
-                keep_going: &keep_going,
-                on_tile: &correlated,
-                ..Hooks::none()
-            };
             let images: Vec<SkyImage> = inputs.fovs.iter().map(|fov| fov.image.clone()).collect();
             let anchor = inputs.anchor.as_ref().map(AnchorFile::anchor);
-            let alignment = align_to(&images, anchor, &options, &hooks).map_err(of_kernel)?;
-            hooks.check().map_err(of_kernel)?;
+            let alignment = stage::run(ctx, "correlate", |hooks| {
+                let alignment = align_to(&images, anchor, &options, hooks)?;
+                hooks.check().map(|()| alignment)
+            })
+            .map_err(of_kernel)?;
             let caveats = caveats(&inputs, &alignment);
             let chosen: Vec<_> = inputs
                 .fovs

@@ -90,7 +90,7 @@ impl AlignParams {
 
 /// Describes the parameters for help texts.
 pub(super) fn specs() -> Vec<ParamSpec> {
-    [
+    param::described([
         (
             "rsearch",
             "Search radii in arcsec: of the first guess, then of the matching.",
@@ -112,12 +112,5 @@ pub(super) fn specs() -> Vec<ParamSpec> {
         ("sharpmin", "Least sharpness of a source.", "number"),
         ("sharpmax", "Greatest sharpness of a source.", "number"),
         ("expmap", "Write a map of the exposure time.", "true | false"),
-    ]
-    .into_iter()
-    .map(|(name, doc, values)| ParamSpec {
-        name: name.into(),
-        doc: doc.into(),
-        values: values.into(),
-    })
-    .collect()
+    ])
 }

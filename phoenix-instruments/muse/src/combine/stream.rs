@@ -1,16 +1,15 @@
 //! Slabs out of the kernel into the product, from the first plane on that no interrupted attempt finished.
 
 use ndarray::{Array2, ArrayView3};
-use phoenix_core::traits::{Finished, RecipeError, RunContext, SinkError, SlabWriter};
-use phoenix_kernels::ifu::{Filter, ImageAccumulator, Samples, Slab, Stack, StackStats};
+use phoenix_core::traits::{RecipeError, RunContext, SlabWriter};
+use phoenix_kernels::ifu::{Filter, ImageAccumulator, RowId, Samples, Slab, Stack, StackStats};
 use phoenix_kernels::{Hooks, KernelError, SourceError};
+use phoenix_kit::{finished, stage};
 use serde::{Deserialize, Serialize};
 
+use super::CUBE;
 use crate::combined::RejectedRows;
 use crate::quality;
-
-/// Bytes of finished planes that are read back at once.
-const BACK_BYTES: usize = 4 << 20;
 
 /// What comes out of the slabs beside the cube itself.
 pub(super) struct Collected {
@@ -71,17 +70,12 @@ pub(super) fn stream(
         middle: Vec::new(),
     };
     let (first_plane, earlier) = take_up(&mut collector, writer, grid.naxis, ctx, fault)?;
-    let keep_going = || !ctx.cancel.is_cancelled();
     if let Some(rejected) = rejected.filter(|_| first_plane > 0) {
-        let tested = |done: usize, of: usize| ctx.progress("test finished planes", done as u64, of as u64);
-        let hooks = Hooks {
-            keep_going: &keep_going,
-            on_tile: &tested,
-            ..Hooks::none()
-        };
-        stack
-            .rejected_rows(0..first_plane, &mut |rows| rejected.add(rows), &hooks)
-            .map_err(fault)?;
+        let mut add = |rows: &[RowId]| rejected.add(rows);
+        stage::run(ctx, "test finished planes", |hooks| {
+            stack.rejected_rows(0..first_plane, &mut add, hooks)
+        })
+        .map_err(fault)?;
     }
     let deferred = writer.defer();
     let mut sink = |slab: &Slab<'_>| -> Result<(), SourceError> {
@@ -97,26 +91,21 @@ pub(super) fn stream(
         let note = Note {
             counts: slab.stats.to_array(),
         };
-        writer.mark(Finished {
-            planes: slab.first_plane + slab.data.dim().0,
-            note: serde_json::to_value(note)?,
-        })?;
-        Ok(())
+        finished::mark(writer, slab.first_plane + slab.data.dim().0, &note)
     };
-    let resampled = |done: usize, of: usize| ctx.progress("resample", done as u64, of as u64);
     let sums = || {
         if let Some(form) = &deferred {
             form();
         }
     };
-    let hooks = Hooks {
-        keep_going: &keep_going,
-        on_tile: &resampled,
-        beside: &sums,
-    };
-    let stats = stack
-        .run_sampled(first_plane, earlier, samples, &mut sink, &hooks)
-        .map_err(fault)?;
+    let stats = stage::run(ctx, "resample", |hooks| {
+        let hooks = Hooks {
+            beside: &sums,
+            ..*hooks
+        };
+        stack.run_sampled(first_plane, earlier, samples, &mut sink, &hooks)
+    })
+    .map_err(fault)?;
     if let Some(form) = deferred {
         rayon::spawn(move || form());
     }
@@ -138,27 +127,14 @@ fn take_up(
     let Some(finished) = writer.finished() else {
         return Ok((0, StackStats::default()));
     };
-    let note = Note::deserialize(&finished.note).map_err(|error| SinkError::Invalid {
-        name: "DATACUBE_FINAL.fits".to_owned(),
-        reason: format!("the note of an interrupted attempt is not understood: {error}"),
-    })?;
-    let plane = nx * ny;
-    let at_once = (BACK_BYTES / (plane * size_of::<f32>()).max(1)).clamp(1, finished.planes.max(1));
-    let mut buffer = vec![0.0_f32; at_once * plane];
-    let mut first = 0;
-    while first < finished.planes {
-        if ctx.cancel.is_cancelled() {
-            return Err(RecipeError::Stopped);
-        }
-        let n = at_once.min(finished.planes - first);
-        let (planes, _) = buffer.split_at_mut(n * plane);
-        writer.read(0, first, planes)?;
-        let view = ArrayView3::from_shape([n, ny, nx], &*planes).map_err(|error| RecipeError::NoResult {
+    let note: Note = finished::note(finished, CUBE)?;
+    let collect = |first: usize, values: &[f32]| {
+        let n = values.len() / (nx * ny);
+        let planes = ArrayView3::from_shape([n, ny, nx], values).map_err(|error| RecipeError::NoResult {
             reason: error.to_string(),
         })?;
-        collector.add(first, &view).map_err(fault)?;
-        first += n;
-        ctx.progress("read finished planes", first as u64, nz as u64);
-    }
+        collector.add(first, &planes).map_err(fault)
+    };
+    finished::read_back(writer, 0, finished.planes, [nz, ny, nx], ctx, collect)?;
     Ok((finished.planes, StackStats::from_array(note.counts)))
 }

@@ -1,8 +1,9 @@
 //! Slabs out of the kernel into the product, from the first plane on that no interrupted attempt finished.
 
-use phoenix_core::traits::{Finished, RecipeError, RunContext, SinkError, SlabWriter};
+use phoenix_core::traits::{RecipeError, RunContext, SlabWriter};
 use phoenix_kernels::cubes::{CubeCombine, CubeSlab, CubeStats};
-use phoenix_kernels::{Hooks, KernelError, SourceError};
+use phoenix_kernels::{KernelError, SourceError};
+use phoenix_kit::{finished, stage};
 use serde::{Deserialize, Serialize};
 
 use super::list::CubeFiles;
@@ -11,8 +12,6 @@ use super::list::CubeFiles;
 pub(super) const EXTENSIONS: [&str; 4] = ["DATA", "STAT", "EXPMAP", "REJMAP"];
 /// Where in them the numbers of values used stand.
 const EXPMAP: usize = 2;
-/// Bytes of finished planes that are read back at once.
-const BACK_BYTES: usize = 4 << 20;
 /// Most cubes whose counts a note holds; a sink takes a few kilobytes.
 const MOST_NOTED: usize = 1000;
 
@@ -56,23 +55,14 @@ pub(super) fn stream(
                 not_finite: slab.stats.not_finite.clone(),
                 rejected: slab.stats.rejected.clone(),
             };
-            writer.mark(Finished {
-                planes: slab.first_plane + slab.data.len() / (ny * nx),
-                note: serde_json::to_value(note)?,
-            })?;
+            finished::mark(writer, slab.first_plane + slab.data.len() / (ny * nx), &note)?;
         }
         Ok(())
     };
-    let keep_going = || !ctx.cancel.is_cancelled();
-    let combined = |done: usize, of: usize| ctx.progress("combine", done as u64, of as u64);
-    let hooks = Hooks {
-        keep_going: &keep_going,
-        on_tile: &combined,
-        ..Hooks::none()
-    };
-    combination
-        .run_from(first_plane, earlier, files, &mut sink, &hooks)
-        .map_err(fault)
+    stage::run(ctx, "combine", |hooks| {
+        combination.run_from(first_plane, earlier, files, &mut sink, hooks)
+    })
+    .map_err(fault)
 }
 
 /// Returns the first plane behind those of an interrupted attempt, and the statistics up to there.
@@ -85,26 +75,12 @@ fn take_up(
     let Some(finished) = writer.finished() else {
         return Ok((0, stats));
     };
-    let note = Note::deserialize(&finished.note).map_err(|error| SinkError::Invalid {
-        name: "DATACUBE_FINAL.fits".to_owned(),
-        reason: format!("the note of an interrupted attempt is not understood: {error}"),
-    })?;
+    let note: Note = finished::note(finished, "DATACUBE_FINAL.fits")?;
     (stats.not_finite, stats.rejected) = (note.not_finite, note.rejected);
-    let [nz, ny, nx] = files.shape;
-    let plane = ny * nx;
-    let at_once = (BACK_BYTES / (plane * size_of::<f32>()).max(1)).clamp(1, finished.planes.max(1));
-    let mut buffer = vec![0.0_f32; at_once * plane];
-    let mut first = 0;
-    while first < finished.planes {
-        if ctx.cancel.is_cancelled() {
-            return Err(RecipeError::Stopped);
-        }
-        let n = at_once.min(finished.planes - first);
-        let (planes, _) = buffer.split_at_mut(n * plane);
-        writer.read(EXPMAP, first, planes)?;
-        stats.add_voxels(planes.iter().map(|used| *used as usize));
-        first += n;
-        ctx.progress("read finished planes", first as u64, nz as u64);
-    }
+    let count = |_: usize, used: &[f32]| {
+        stats.add_voxels(used.iter().map(|used| *used as usize));
+        Ok(())
+    };
+    finished::read_back(writer, EXPMAP, finished.planes, files.shape, ctx, count)?;
     Ok((finished.planes, stats))
 }

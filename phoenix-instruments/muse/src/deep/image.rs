@@ -11,8 +11,8 @@ use phoenix_core::traits::{
 use phoenix_kernels::ifu::{
     Filter, GridRequest, ImageAccumulator, Slab, SpectralAxis, Stack, StackStats, default_step,
 };
-use phoenix_kernels::{Hooks, KernelError, SourceError};
-use phoenix_kit::{param, threads, units};
+use phoenix_kernels::{KernelError, SourceError};
+use phoenix_kit::{param, stage, threads, units};
 use serde::{Deserialize, Serialize};
 
 use crate::filters::FilterCurve;
@@ -187,13 +187,6 @@ fn collapse(
 ) -> Result<(White, StackStats), RecipeError> {
     let of_kernel = |error: KernelError| fault::of_kernel(error, &inputs.exposures, params, ctx.memory_bytes);
     let placed = place(inputs, params, caveats)?;
-    let keep_going = || !ctx.cancel.is_cancelled();
-    let scanned = |done: usize, of: usize| ctx.progress("read coordinates", done as u64, of as u64);
-    let hooks = Hooks {
-        keep_going: &keep_going,
-        on_tile: &scanned,
-        ..Hooks::none()
-    };
     let mut options = params.stack_options();
     options.memory_bytes = usize::try_from(ctx.memory_bytes / 2).unwrap_or(usize::MAX);
     let mode = inputs.exposures.first().map(crate::exposure::ExposureFile::mode);
@@ -204,7 +197,10 @@ fn collapse(
         axis: SpectralAxis::Awav,
         limits: None,
     };
-    let stack = Stack::plan(&placed.exposures, &request, &options, &hooks).map_err(of_kernel)?;
+    let stack = stage::run(ctx, "read coordinates", |hooks| {
+        Stack::plan(&placed.exposures, &request, &options, hooks)
+    })
+    .map_err(of_kernel)?;
     let grid = *stack.grid();
     let [nx, ny, _] = grid.naxis;
     let filter = Filter::white();
@@ -216,13 +212,7 @@ fn collapse(
         noise.add(&weights[slab.first_plane..], &slab.data, &slab.stat);
         Ok(())
     };
-    let resampled = |done: usize, of: usize| ctx.progress("resample", done as u64, of as u64);
-    let hooks = Hooks {
-        keep_going: &keep_going,
-        on_tile: &resampled,
-        ..Hooks::none()
-    };
-    let stats = stack.run(&mut sink, &hooks).map_err(of_kernel)?;
+    let stats = stage::run(ctx, "resample", |hooks| stack.run(&mut sink, hooks)).map_err(of_kernel)?;
     let data = images.finish().pop().unwrap_or_default();
     let variance = Array2::from_shape_vec((ny, nx), noise.finish()).map_err(|error| RecipeError::NoResult {
         reason: error.to_string(),

@@ -7,6 +7,7 @@
     reason = "each test uses its share"
 )]
 
+pub(crate) mod fov;
 pub(crate) mod peer;
 pub(crate) mod small;
 
