@@ -345,7 +345,7 @@ fn the_combined_table_is_the_pipelines_bit_for_bit() {
 }
 
 #[test]
-fn the_pipeline_makes_the_same_cube_of_our_table_as_of_its_own() {
+fn the_pipeline_and_we_make_one_cube_of_our_table_and_of_its_own() {
     let Some(peer) = peer() else { return };
     let theirs = peer.recipe(EXP_COMBINE, "combine_off.sof", &["--save=cube,combined"]);
     std::fs::copy(theirs.join("PIXTABLE_COMBINED.fits"), peer.path("theirs.fits")).unwrap();
@@ -368,6 +368,25 @@ fn the_pipeline_makes_the_same_cube_of_our_table_as_of_its_own() {
     };
     let expected = cube("theirs");
     assert!(cube("eso") == expected);
+    // Read here, in both forms of a table: the same cube again.
+    with_python(
+        &peer,
+        "from astropy.io import fits\n\
+         with fits.open('theirs.fits') as h:\n\
+         \u{20}form = lambda x: '1J' if x.header['BITPIX'] == 32 else '1E'\n\
+         \u{20}column = lambda x: fits.Column(x.name, form(x), unit=x.header.get('BUNIT'), array=x.data.ravel())\n\
+         \u{20}table = fits.BinTableHDU.from_columns([column(x) for x in h[1:]])\n\
+         \u{20}fits.HDUList([fits.PrimaryHDU(header=h[0].header), table]).writeto('table.fits')\n",
+    );
+    for name in ["theirs.fits", "table.fits", "eso.fits"] {
+        let frame = support::frame(&peer.path(name), TAG);
+        let (_, products) = run_eso("muse_scipost_make_cube", &[frame], &json!({})).unwrap();
+        let cube = product(&products, "DATACUBE_FINAL");
+        assert!(
+            ["DATA", "STAT"].map(|hdu| bits(&values(cube, hdu))) == expected,
+            "{name}"
+        );
+    }
     // Its limits have all their digits: the grid may be another, and is accepted.
     assert!(!cube("phoenix")[0].is_empty());
 }
