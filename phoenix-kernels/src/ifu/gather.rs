@@ -265,7 +265,7 @@ impl<M: Math> GatherRequest<M> {
         // Rows in the window come in long runs.
         let (mut row, mut n_kept) = (0, 0);
         while row < planes.len() {
-            let run = row + planes[row..].iter().take_while(|plane| is_kept(plane)).count();
+            let run = row + run_length(&planes[row..], |plane| is_kept(plane));
             if run > row {
                 move_rows(buffer, planes, row..run, n_kept);
                 n_kept += run - row;
@@ -277,7 +277,7 @@ impl<M: Math> GatherRequest<M> {
                     kept.ids.extend((row..run).map(id));
                 }
             }
-            row = run + planes[run..].iter().take_while(|plane| !is_kept(plane)).count();
+            row = run + run_length(&planes[run..], |plane| !is_kept(plane));
         }
         cut(buffer, planes, n_kept);
         bits.resize(n_kept, 0);
@@ -290,6 +290,16 @@ impl<M: Math> GatherRequest<M> {
         Ok(())
     }
 }
+
+/// Counts the rows at the beginning for which a condition holds: group by group without branches, then row by row.
+fn run_length(planes: &[i32], holds: impl Fn(&i32) -> bool) -> usize {
+    let all = |group: &&[i32]| group.iter().fold(true, |all, plane| all & holds(plane));
+    let whole = GROUP * planes.chunks_exact(GROUP).take_while(all).count();
+    whole + planes[whole..].iter().take_while(|plane| holds(plane)).count()
+}
+
+/// Rows that are looked at together.
+const GROUP: usize = 64;
 
 /// Reads rows of exposure `n` and checks what came.
 pub(super) fn read(

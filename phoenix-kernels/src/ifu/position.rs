@@ -74,22 +74,26 @@ impl<M: Math> Placer<M> {
             let mut placed = Placed::default();
             for (x, y) in x.chunks_mut(LANES).zip(y.chunks_mut(LANES)) {
                 self.series.place(x, y, self.numerics == Numerics::Eso, &mut placed);
-                for k in 0..x.len() {
-                    if placed.sure[k] {
-                        (x[k], y[k]) = (placed.x[k], placed.y[k]);
-                    } else {
-                        [x[k], y[k]] = self.textbook(x[k], y[k]);
-                    }
+                let n = x.len();
+                for k in (0..n).filter(|k| !placed.sure[*k]) {
+                    [placed.x[k], placed.y[k]] = self.textbook(x[k], y[k]);
                 }
+                x.copy_from_slice(&placed.x[..n]);
+                y.copy_from_slice(&placed.y[..n]);
             }
         }
         if let Some(shift) = self.shift {
-            for (column, s) in [(x, shift[0]), (y, shift[1])] {
-                for v in column {
-                    *v = (f64::from(*v) + s) as f32;
-                }
-            }
+            move_by(x, shift[0]);
+            move_by(y, shift[1]);
         }
+    }
+}
+
+/// Adds to every number and rounds.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn move_by(column: &mut [f32], shift: f64) {
+    for v in column {
+        *v = (f64::from(*v) + shift) as f32;
     }
 }
 
