@@ -203,8 +203,16 @@ fn what_was_written_is_what_is_read() {
     );
 }
 
+/// Who forms the MD5 of the data.
+#[derive(Clone, Copy, PartialEq)]
+enum Hashing {
+    WhileWriting,
+    /// Others, before the last slab and not behind it.
+    Deferred,
+}
+
 /// Writes two images of some MiB in slabs of these planes, those of both in turn as a stream does.
-fn write_slabs(path: &Path, slabs: &[std::ops::Range<usize>]) {
+fn write_slabs(path: &Path, slabs: &[std::ops::Range<usize>], md5: Hashing) {
     let [nz, plane] = [11, 150_001];
     let value = |hdu: usize, at: usize| (at * 7 + hdu) as f32 * 0.25;
     let mut file = FitsWriter::create(path, &WriteOptions::default().data_md5(true)).unwrap();
@@ -213,28 +221,40 @@ fn write_slabs(path: &Path, slabs: &[std::ops::Range<usize>]) {
         file.append_image(ImageSpec::new(ElementType::F32, &[nz, 1, plane], Header::new()).name(name))
             .unwrap();
     }
-    for slab in slabs {
+    let beside = (md5 == Hashing::Deferred).then(|| file.defer_md5().unwrap().unwrap());
+    for (turn, slab) in slabs.iter().enumerate() {
         for hdu in [1, 2] {
             let values: Vec<f32> = (slab.start * plane..slab.end * plane)
                 .map(|at| value(hdu, at))
                 .collect();
             file.write_planes(hdu, slab.start, &values).unwrap();
         }
+        if let Some(beside) = beside.clone().filter(|_| turn + 1 < slabs.len()) {
+            let others = [beside.clone(), beside].map(|beside| std::thread::spawn(move || beside()));
+            for other in others {
+                other.join().unwrap();
+            }
+        }
     }
     file.finish().unwrap();
+    if let Some(beside) = beside {
+        beside();
+    }
 }
 
 #[test]
-fn large_slabs_make_the_same_file_whatever_their_order_and_the_threads() {
+fn large_slabs_make_the_same_file_whatever_their_order_the_threads_and_who_hashes_them() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let (ascending, other) = ([0..4, 4..8, 8..11], [8..11, 0..4, 4..8]);
-    write_slabs(&path("alone"), &ascending);
+    write_slabs(&path("alone"), &ascending, Hashing::WhileWriting);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
-    pool.install(|| write_slabs(&path("together"), &ascending));
-    pool.install(|| write_slabs(&path("disordered"), &other));
+    pool.install(|| write_slabs(&path("together"), &ascending, Hashing::WhileWriting));
+    pool.install(|| write_slabs(&path("disordered"), &other, Hashing::WhileWriting));
+    write_slabs(&path("deferred"), &ascending, Hashing::Deferred);
+    pool.install(|| write_slabs(&path("deferred-disordered"), &other, Hashing::Deferred));
     let alone = std::fs::read(path("alone")).unwrap();
-    for name in ["together", "disordered"] {
+    for name in ["together", "disordered", "deferred", "deferred-disordered"] {
         assert!(std::fs::read(path(name)).unwrap() == alone, "{name}");
     }
     let file = FitsFile::open(path("alone")).unwrap();

@@ -93,9 +93,7 @@ impl Cells {
         let behind = self.owners.partition_point(|[first, _]| *first <= record);
         behind.checked_sub(1).map_or(NOBODY, |last| self.owners[last][1])
     }
-}
 
-impl Cells {
     /// Counts the rows of some planes, counted in the grid, of some columns of cells.
     pub(super) fn rows_of(&self, columns: Range<usize>, planes: &Range<usize>) -> usize {
         if planes.is_empty() {
